@@ -1,0 +1,63 @@
+"""The input of a RunPod job: gateway → worker."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from contract.types import CONTRACT_VERSION, Identifier, ObjectKey, PageNumber, SentMessage, Sha256
+
+SlotValue = Annotated[int, Field(strict=True)] | float | Annotated[str, Field(max_length=4000)]
+
+
+class ObjectRef(SentMessage):
+    """An object that the worker reads. With ``sha256``, other bytes under the key are refused."""
+
+    key: ObjectKey
+    sha256: Sha256 | None = None
+
+
+class WorkflowRef(SentMessage):
+    """A released workflow: ``workflows/<name>/v<version>.json``."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+    version: int = Field(ge=1)
+
+
+class PageTask(SentMessage):
+    """One page to render.
+
+    ``slots`` fills named slots of the workflow with values; ``assets`` fills its image slots with
+    objects. ``output_key`` is where the PNG goes: deterministic, so that a second delivery of the
+    same job overwrites its own result and nothing else. ``seed`` (0 … 2**53-1, exact in JSON
+    everywhere) fills the workflow's ``seed`` slot if it has one.
+    """
+
+    page_number: PageNumber
+    output_key: ObjectKey
+    seed: int = Field(ge=0, le=2**53 - 1)
+    slots: dict[str, SlotValue] = Field(default_factory=dict)
+    assets: dict[str, ObjectRef] = Field(default_factory=dict)
+
+
+class PagesJob(SentMessage):
+    """Render pages. ``job_id`` is the gateway's; ``dispatch`` counts its submissions to RunPod.
+
+    A job is delivered at least once: RunPod may hand the same input to several workers.
+    ``deadline_s`` bounds the whole job, in seconds.
+    """
+
+    version: Literal[1] = CONTRACT_VERSION
+    kind: Literal["pages"] = "pages"
+    job_id: Identifier
+    dispatch: int = Field(default=1, ge=1)
+    workflow: WorkflowRef
+    pages: list[PageTask] = Field(min_length=1, max_length=200)
+    deadline_s: float = Field(default=600.0, gt=0, le=3600)
+
+    @model_validator(mode="after")
+    def _pages_are_distinct(self) -> "PagesJob":
+        numbers = [page.page_number for page in self.pages]
+        keys = [page.output_key for page in self.pages]
+        if len(set(numbers)) != len(numbers) or len(set(keys)) != len(keys):
+            raise ValueError("page numbers and output keys must be distinct")
+        return self

@@ -1,0 +1,53 @@
+"""The layout of the object store. Nothing else builds a key.
+
+photos/{photo_id}/original.jpg                   the parent's photo, pixels rebuilt
+templates/{book_id}/page_NN/{asset}.png          background, character, person_mask
+pages/{owner_id}/page_NN.png                     a rendered page of a preview or an order
+pages/{owner_id}/page_NN.take_2.png              the same page rendered again on request
+previews/{preview_id}/page_NN.take_1.jpg         what a parent sees: watermarked
+books/{order_id}/full_book.pdf
+"""
+
+from typing import Literal
+
+from contract.types import validate_object_key
+
+TemplateAsset = Literal["background", "character", "person_mask"]
+TEMPLATE_ASSETS: tuple[TemplateAsset, ...] = ("background", "character", "person_mask")
+
+
+def _page(page_number: int) -> str:
+    if page_number < 0:
+        raise ValueError("a page number is 0 or more")
+    return f"page_{page_number:02d}"
+
+
+def photo_key(photo_id: str) -> str:
+    """Where a parent's photo lies."""
+    return validate_object_key(f"photos/{photo_id}/original.jpg")
+
+
+def template_key(book_id: str, page_number: int, asset: TemplateAsset) -> str:
+    """Where a page's template art lies."""
+    return validate_object_key(f"templates/{book_id}/{_page(page_number)}/{asset}.png")
+
+
+def page_key(owner_id: str, page_number: int, take: int = 1) -> str:
+    """Where a rendered page lies; ``take`` counts renderings asked for on purpose, from 1.
+
+    A technical retry keeps the take, and so the key.
+    """
+    if take < 1:
+        raise ValueError("a take is 1 or more")
+    suffix = "" if take == 1 else f".take_{take}"
+    return validate_object_key(f"pages/{owner_id}/{_page(page_number)}{suffix}.png")
+
+
+def preview_image_key(preview_id: str, page_number: int, take: int = 1) -> str:
+    """Where the watermarked picture of a page lies."""
+    return validate_object_key(f"previews/{preview_id}/{_page(page_number)}.take_{take}.jpg")
+
+
+def book_key(order_id: str) -> str:
+    """Where the assembled book lies."""
+    return validate_object_key(f"books/{order_id}/full_book.pdf")

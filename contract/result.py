@@ -1,0 +1,102 @@
+"""What the worker says of a job: progress while it runs, one result at its end.
+
+Both carry ``(run, seq)``. ``run`` is the time, in milliseconds since the epoch, at which a worker
+began this run of the job; ``seq`` counts that run's messages from 1. Messages of one job are
+ordered by the pair, whichever worker and whichever channel they come through.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from contract.errors import JobError
+from contract.status import JobStatus, PageStatus
+from contract.types import (
+    CONTRACT_VERSION,
+    Identifier,
+    ObjectKey,
+    PageNumber,
+    Sha256,
+    WorkerMessage,
+)
+
+
+class StoredImage(WorkerMessage):
+    """A PNG in the object store; sizes in bytes and pixels."""
+
+    key: ObjectKey
+    sha256: Sha256
+    size_bytes: int = Field(ge=1)
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+    content_type: Literal["image/png"] = "image/png"
+
+
+class PageTimings(WorkerMessage):
+    """Where a page's time went, in milliseconds.
+
+    ``fetch`` inputs from the object store; ``queue`` waiting for ComfyUI; ``render`` the graph's
+    execution; ``store`` reading, hashing and storing the PNG.
+    """
+
+    fetch_ms: float = Field(default=0.0, ge=0)
+    queue_ms: float = Field(default=0.0, ge=0)
+    render_ms: float = Field(default=0.0, ge=0)
+    store_ms: float = Field(default=0.0, ge=0)
+
+
+class PageResult(WorkerMessage):
+    """The end of one page: an image if it is completed, an error if it failed."""
+
+    page_number: PageNumber
+    status: PageStatus
+    seed: int = Field(ge=0)
+    image: StoredImage | None = None
+    error: JobError | None = None
+    timings: PageTimings = PageTimings()
+
+
+class Progress(WorkerMessage):
+    """The state of a running job. Best effort: may be throttled, lost or late.
+
+    ``progress`` is 0–1 over the whole job and never falls within a run. ``step`` of ``steps`` is
+    the sampler's (or the slowest node's) own count within ``page_number``. ``pages`` holds the
+    pages that have ended so far.
+    """
+
+    type: Literal["progress"] = "progress"
+    version: int = CONTRACT_VERSION
+    job_id: Identifier
+    dispatch: int = Field(ge=1)
+    run: int = Field(ge=0)
+    seq: int = Field(ge=1)
+    status: Literal[JobStatus.PROCESSING] = JobStatus.PROCESSING
+    progress: float = Field(ge=0, le=1)
+    current_step: str = Field(max_length=200)
+    page_number: PageNumber | None = None
+    step: int | None = Field(default=None, ge=0)
+    steps: int | None = Field(default=None, ge=0)
+    pages: list[PageResult] = Field(default_factory=list)
+
+
+class JobResult(WorkerMessage):
+    """The end of a job. ``completed`` means that every page is stored; a job with some pages
+    missing is ``failed`` and still lists those that are there."""
+
+    type: Literal["result"] = "result"
+    version: int = CONTRACT_VERSION
+    job_id: Identifier
+    dispatch: int = Field(ge=1)
+    run: int = Field(ge=0)
+    seq: int = Field(ge=1)
+    status: Literal[JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED]
+    pages: list[PageResult]
+    error: JobError | None = None
+    total_ms: float = Field(default=0.0, ge=0)
+    worker_id: str = Field(default="", max_length=200)
+
+
+StatusMessage = Annotated[Progress | JobResult, Field(discriminator="type")]
+"""What a status callback carries."""
+
+STATUS_MESSAGE: TypeAdapter[Progress | JobResult] = TypeAdapter(StatusMessage)

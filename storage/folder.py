@@ -1,0 +1,131 @@
+"""Objects as files below a folder: the default store, for one machine."""
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from contract.types import validate_object_key
+from storage.errors import (
+    InvalidKey,
+    ObjectNotFound,
+    ObjectTooLarge,
+    StoreFull,
+    StoreUnavailable,
+)
+
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_PART_PREFIX = ".part-"
+
+
+class FolderStore:
+    """An object store in a local folder. Writes are atomic and durable: an object is there
+    whole or not at all, whatever dies. Only the owner can read them."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:  # noqa: ARG002  # the port has it
+        """Write ``data`` under ``key``, replacing what was there.
+
+        ``content_type`` is not kept: a reader of a folder goes by the key's ending.
+
+        Raises:
+            StoreFull: no space left; what was under the key is unchanged.
+            StoreUnavailable: the file system failed; likewise.
+            InvalidKey: the key isn't safe.
+        """
+        path = self._path(key)
+        with _translated():
+            self._make_root()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_atomically(path, data)
+
+    def get(self, key: str, max_bytes: int) -> bytes:
+        """Return the object under ``key``, of at most ``max_bytes`` bytes.
+
+        Raises:
+            ObjectNotFound, ObjectTooLarge, StoreUnavailable, InvalidKey.
+        """
+        path = self._path(key)
+        with _translated():
+            try:
+                with path.open("rb") as file:
+                    data = file.read(max_bytes + 1)
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                raise ObjectNotFound(key) from None
+        if len(data) > max_bytes:
+            raise ObjectTooLarge(key, max_bytes)
+        return data
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object under ``key``."""
+        return self._path(key).is_file()
+
+    def delete(self, key: str) -> None:
+        """Remove the object under ``key``; nothing happens if there is none.
+
+        Raises:
+            StoreUnavailable, InvalidKey.
+        """
+        with _translated():
+            self._path(key).unlink(missing_ok=True)
+
+    def ping(self) -> None:
+        """Check that the folder can be written to.
+
+        Raises:
+            StoreFull, StoreUnavailable.
+        """
+        with _translated():
+            self._make_root()
+            with tempfile.TemporaryFile(dir=self._root) as file:
+                file.write(b"\0")
+
+    def _make_root(self) -> None:
+        """The root is its owner's only, which closes everything below it."""
+        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def _path(self, key: str) -> Path:
+        try:
+            return self._root / validate_object_key(key)
+        except ValueError:
+            raise InvalidKey(f"not a safe object key: {key!r}") from None
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
+    descriptor, name = tempfile.mkstemp(prefix=_PART_PREFIX, dir=path.parent)
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        _sync_directory(path.parent)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _sync_directory(path: Path) -> None:
+    """Make a rename durable: the directory's own entry has to reach the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_SPACE:
+            raise StoreFull("no space left in the object store") from error
+        raise StoreUnavailable(
+            f"the object store's file system failed: {error.strerror}"
+        ) from error

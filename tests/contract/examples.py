@@ -1,0 +1,94 @@
+"""One example of each message, with every field set."""
+
+from contract.errors import ErrorCode, JobError
+from contract.job import ObjectRef, PagesJob, PageTask, WorkflowRef
+from contract.keys import page_key, photo_key, template_key
+from contract.result import JobResult, PageResult, PageTimings, Progress, StoredImage
+from contract.status import JobStatus, PageStatus
+from contract.types import SentMessage, WorkerMessage
+
+SHA = "0" * 63 + "1"
+
+
+def pages_job() -> PagesJob:
+    return PagesJob(
+        job_id="job1",
+        dispatch=2,
+        workflow=WorkflowRef(name="storybook_page_draft", version=1),
+        pages=[
+            PageTask(
+                page_number=1,
+                output_key=page_key("preview1", 1),
+                seed=7,
+                slots={"face_x": 512, "face_angle": -2.5, "skin_preset": "off"},
+                assets={
+                    "photo": ObjectRef(key=photo_key("photo1"), sha256=SHA),
+                    "background": ObjectRef(key=template_key("book", 1, "background")),
+                },
+            )
+        ],
+        deadline_s=300,
+    )
+
+
+def page_completed() -> PageResult:
+    return PageResult(
+        page_number=1,
+        status=PageStatus.COMPLETED,
+        seed=7,
+        image=StoredImage(
+            key=page_key("preview1", 1), sha256=SHA, size_bytes=1000, width=1024, height=1024
+        ),
+        timings=PageTimings(fetch_ms=1.5, queue_ms=2, render_ms=3000, store_ms=40),
+    )
+
+
+def page_failed() -> PageResult:
+    return PageResult(
+        page_number=2,
+        status=PageStatus.FAILED,
+        seed=8,
+        error=JobError(
+            code=ErrorCode.WORKFLOW_REJECTED,
+            message="node 'Load photo' refused its input 'image'",
+            page_number=2,
+            node="Load photo",
+            input="image",
+        ),
+    )
+
+
+def progress() -> Progress:
+    return Progress(
+        job_id="job1",
+        dispatch=2,
+        run=1_790_000_000_000,
+        seq=3,
+        progress=0.5,
+        current_step="rendering page 2",
+        page_number=2,
+        step=4,
+        steps=25,
+        pages=[page_completed()],
+    )
+
+
+def job_result() -> JobResult:
+    return JobResult(
+        job_id="job1",
+        dispatch=2,
+        run=1_790_000_000_000,
+        seq=4,
+        status=JobStatus.FAILED,
+        pages=[page_completed(), page_failed()],
+        error=JobError(code=ErrorCode.WORKFLOW_REJECTED, message="1 of 2 pages failed"),
+        total_ms=6000,
+        worker_id="worker-1",
+    )
+
+
+EXAMPLES: dict[str, SentMessage | WorkerMessage] = {
+    "pages_job": pages_job(),
+    "progress": progress(),
+    "job_result": job_result(),
+}

@@ -1,0 +1,166 @@
+"""One suite for every object store: a folder, and a bucket of a real S3 API server."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from storage.errors import InvalidKey, ObjectNotFound, ObjectTooLarge, StoreUnavailable
+from storage.folder import FolderStore
+from storage.open import open_store
+from storage.s3 import S3Store, connect
+
+Store = FolderStore | S3Store
+LIMIT = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def s3_endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(params=["folder", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "folder":
+        yield FolderStore(tmp_path / "store")
+        return
+    with closing(s3_client(request.getfixturevalue("s3_endpoint"))) as client:
+        bucket = "b" + hashlib.sha256(str(tmp_path).encode()).hexdigest()[:20]
+        client.create_bucket(
+            Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+        )
+        yield S3Store(client, bucket)
+
+
+def s3_client(endpoint: str):  # type: ignore[no-untyped-def]  # the stubs' client type is huge
+    return connect(
+        endpoint_url=endpoint,
+        region="eu-central-1",
+        access_key_id="key",
+        secret_access_key="secret",
+    )
+
+
+def test_what_was_put_is_got(store: Store) -> None:
+    store.put("pages/o1/page_01.png", b"\x89PNG", "image/png")
+    assert store.exists("pages/o1/page_01.png")
+    assert store.get("pages/o1/page_01.png", LIMIT) == b"\x89PNG"
+
+
+def test_a_second_put_replaces_the_first(store: Store) -> None:
+    store.put("a", b"one", "text/plain")
+    store.put("a", b"two", "text/plain")
+    assert store.get("a", LIMIT) == b"two"
+
+
+def test_what_is_missing_is_said_to_be(store: Store) -> None:
+    assert not store.exists("a/b")
+    with pytest.raises(ObjectNotFound):
+        store.get("a/b", LIMIT)
+
+
+def test_a_folder_of_objects_is_no_object(store: Store) -> None:
+    store.put("a/b", b"x", "text/plain")
+    assert not store.exists("a")
+    with pytest.raises(ObjectNotFound):
+        store.get("a", LIMIT)
+
+
+def test_an_object_of_the_largest_size_is_got_and_a_larger_one_is_not(store: Store) -> None:
+    store.put("a", b"12345", "text/plain")
+    assert store.get("a", 5) == b"12345"
+    with pytest.raises(ObjectTooLarge):
+        store.get("a", 4)
+
+
+def test_what_was_deleted_is_gone_and_deleting_again_is_no_error(store: Store) -> None:
+    store.put("a", b"x", "text/plain")
+    store.delete("a")
+    store.delete("a")
+    assert not store.exists("a")
+
+
+@pytest.mark.parametrize("key", ["../x", "/x", "a/../../x", "", "a\0b"])
+def test_a_key_that_is_none_is_refused_everywhere(store: Store, key: str) -> None:
+    with pytest.raises(InvalidKey):
+        store.put(key, b"x", "text/plain")
+    with pytest.raises(InvalidKey):
+        store.get(key, LIMIT)
+    with pytest.raises(InvalidKey):
+        store.exists(key)
+    with pytest.raises(InvalidKey):
+        store.delete(key)
+
+
+def test_a_store_that_is_there_answers_a_ping(store: Store) -> None:
+    store.ping()
+
+
+def test_readers_never_see_a_half_written_object(store: Store) -> None:
+    """One of the whole values is read, whoever writes meanwhile."""
+    values = [bytes([n]) * 200_000 for n in range(4)]
+    store.put("a", values[0], "text/plain")
+    writers = [
+        threading.Thread(target=store.put, args=("a", value, "text/plain")) for value in values
+    ]
+    for writer in writers:
+        writer.start()
+    seen = [store.get("a", LIMIT) for _ in range(10)]
+    for writer in writers:
+        writer.join()
+    assert all(value in values for value in seen)
+
+
+def test_a_page_keeps_its_content_type_in_s3(s3_endpoint: str) -> None:
+    with closing(s3_client(s3_endpoint)) as client:
+        client.create_bucket(
+            Bucket="types", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+        )
+        S3Store(client, "types").put("a.png", b"x", "image/png")
+        head = client.head_object(Bucket="types", Key="a.png")
+    assert head["ContentType"] == "image/png"
+    assert head["CacheControl"] == "private, no-store"
+
+
+def test_a_missing_bucket_is_an_unavailable_store(s3_endpoint: str) -> None:
+    with closing(s3_client(s3_endpoint)) as client:
+        store = S3Store(client, "no-such-bucket")
+        with pytest.raises(StoreUnavailable, match="bucket"):
+            store.ping()
+        with pytest.raises(StoreUnavailable, match="bucket"):
+            store.put("a", b"x", "text/plain")
+
+
+def test_an_unreachable_s3_is_an_unavailable_store() -> None:
+    with closing(s3_client("http://127.0.0.1:1")) as client, pytest.raises(StoreUnavailable):
+        S3Store(client, "bucket").get("a", LIMIT)
+
+
+def test_urls_name_stores(tmp_path: Path) -> None:
+    store = open_store(f"file://{tmp_path}/my%20store", {})
+    assert isinstance(store, FolderStore)
+    store.put("a", b"x", "text/plain")
+    assert (tmp_path / "my store" / "a").read_bytes() == b"x"
+    keys = {"S3_ACCESS_KEY_ID": "key", "S3_SECRET_ACCESS_KEY": "secret"}
+    assert isinstance(open_store("s3://bucket", keys), S3Store)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "store", "file://relative/path", "s3://", "s3://bucket/prefix", "ftp://x"]
+)
+def test_other_urls_are_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="object store URL"):
+        open_store(url, {})
+
+
+def test_s3_without_credentials_says_which_are_missing() -> None:
+    with pytest.raises(ValueError, match="S3_SECRET_ACCESS_KEY"):
+        open_store("s3://bucket", {"S3_ACCESS_KEY_ID": "key"})
