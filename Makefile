@@ -1,0 +1,70 @@
+# `make demo` and `make test` do all the set-up they need.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+BUILD  := build
+PHOTO  ?=
+NO_DEPS := torchvision torchsde trampoline
+
+# Shared libraries that wheels expect (libegl1, libgl1: skia-python), the browser of the page tests.
+SYSTEM_PACKAGES := python3-venv libegl1 libgl1 libexpat1
+TEST_PACKAGES   := chromium
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test lint types unit bench constraints clean system system-test
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+setup: $(BUILD)/.installed/python $(BUILD)/.installed/parts $(BUILD)/.installed/books  ## everything that the other targets need
+
+demo: setup  ## one photo in, three personalised pages out (PHOTO=path takes another photo)
+	$(BIN)/python -m sandbox demo $(if $(PHOTO),--photo "$(PHOTO)")
+
+up: setup  ## start the whole system and keep it running
+	$(BIN)/python -m sandbox up
+
+test: setup system-test lint types unit  ## lint, type check and all tests
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+unit: setup
+	$(BIN)/python -m pytest
+
+bench: setup  ## the benchmarks: tables on the screen, JSON in out/benchmarks/
+	$(BIN)/python -m benchmarks.status_polls
+
+constraints: setup  ## rewrite constraints.txt from what is installed
+	{ sed '/^# Everything else/q' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable \
+		| grep -viE '^($(subst $() ,|,$(NO_DEPS)))==' | sed 's/+cpu$$//'; } > $(BUILD)/constraints.txt
+	mv $(BUILD)/constraints.txt constraints.txt
+
+clean:  ## remove everything that set-up and runs have made
+	rm -rf $(VENV) $(BUILD) out .local
+
+system:
+	@sh sandbox/system_packages.sh $(SYSTEM_PACKAGES)
+
+system-test:
+	@sh sandbox/system_packages.sh $(TEST_PACKAGES)
+
+$(BUILD)/.installed/python: pyproject.toml constraints.txt | system
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Foxetales needs Python 3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[worker,gateway,local,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps $(NO_DEPS)
+	mkdir -p $(@D) && touch $@
+
+$(BUILD)/.installed/parts: sandbox/install.py $(BUILD)/.installed/python
+	$(BIN)/python -m sandbox.install $(BUILD)
+	touch $@
+
+$(BUILD)/.installed/books: $(wildcard books/*.py books/*/*.py books/*/book.json) $(BUILD)/.installed/python
+	$(BIN)/python -m books draw --out $(BUILD)/books
+	touch $@
