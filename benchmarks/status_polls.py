@@ -89,18 +89,20 @@ def _etag(target: Target) -> str:
 
 def measure(*, rounds: int, seconds: float, connections: int) -> list[Measured]:
     """Ask each in turn, ``rounds`` times for ``seconds``; the first, warming round isn't kept."""
-    with tempfile.TemporaryDirectory(prefix="foxetales-bench-") as folder:
-        with _servers(Path(folder)) as (bare, poll):
-            unchanged = replace(
-                poll, headers={**poll.headers, "If-None-Match": _etag(poll)}, expect=304
-            )
-            targets = {"bare route": bare, "status poll": poll, "unchanged (304)": unchanged}
-            counts: dict[str, list[float]] = {name: [] for name in targets}
-            for _ in range(rounds + 1):
-                for name, target in targets.items():
-                    counts[name].append(
-                        requests_per_second(target, connections=connections, seconds=seconds)
-                    )
+    with (
+        tempfile.TemporaryDirectory(prefix="foxetales-bench-") as folder,
+        _servers(Path(folder)) as (bare, poll),
+    ):
+        unchanged = replace(
+            poll, headers={**poll.headers, "If-None-Match": _etag(poll)}, expect=304
+        )
+        targets = {"bare route": bare, "status poll": poll, "unchanged (304)": unchanged}
+        counts: dict[str, list[float]] = {name: [] for name in targets}
+        for _ in range(rounds + 1):
+            for name, target in targets.items():
+                counts[name].append(
+                    requests_per_second(target, connections=connections, seconds=seconds)
+                )
     return [Measured(name, values[1:]) for name, values in counts.items()]
 
 

@@ -1,0 +1,228 @@
+"""The whole system on one machine: control plane, workers and gateway, described and started."""
+
+import fcntl
+import socket
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from sandbox.control_plane.worker_api import worker_urls
+from sandbox.secrets_file import Secrets, load_or_create
+from sandbox.supervisor import Process, Supervisor
+
+ROOT = Path(__file__).parents[1]
+HOST = "127.0.0.1"
+ENDPOINT_ID = "sandbox"
+
+# What children keep of the caller's environment. Nothing else: a developer's own RUNPOD_* or AWS_*
+# variables must not steer, or be sent by, what runs here.
+INHERITED = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "TZ",
+    "LD_LIBRARY_PATH",
+    "PYTHONPATH",
+    "PYTHONWARNINGS",
+    "OMP_NUM_THREADS",
+)
+
+
+class StackRunning(RuntimeError):
+    """Another stack uses the state directory."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Where things lie and how many there are; `environ` is the caller's environment.
+
+    `extra` goes to the worker and the gateway last, so it overrides what is set here. Ports of 0
+    mean any free one. Without a `comfyui_path`, COMFYUI_PATH in `environ` says where ComfyUI lies,
+    or else it is where `python -m sandbox.install build` puts it. The SDK rounds
+    `ping_interval_ms` down to whole seconds, at least 1000.
+    """
+
+    state_dir: Path
+    environ: Mapping[str, str] = field(repr=False)
+    workers: int = 1
+    comfyui_path: Path | None = None
+    models_dir: Path = ROOT / "build" / "models"
+    books_dir: Path = ROOT / "books"
+    face_min_area_percent: float = 10.0
+    gateway_port: int = 0
+    control_plane_port: int = 0
+    ping_interval_ms: int = 2000
+    worker_lost_s: float = 10.0
+    poll_s: float = 3.0
+    faults: bool = False
+    extra: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise ValueError(f"workers must be 1 or more, not {self.workers}")
+        if self.ping_interval_ms < 1000:
+            # Below a second the SDK's heartbeat computes a timeout of 0 and dies.
+            raise ValueError(f"ping_interval_ms must be 1000 or more, not {self.ping_interval_ms}")
+
+    @cached_property
+    def state(self) -> Path:
+        """The state directory, absolute."""
+        return self.state_dir.resolve()
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """Made on first use, then the same at each start in this state directory."""
+        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return load_or_create(self.state / "secrets.json")
+
+    @cached_property
+    def gateway_url(self) -> str:
+        """Origin of the shop's API."""
+        return f"http://{HOST}:{self.gateway_port or _free_port()}"
+
+    @cached_property
+    def control_plane_url(self) -> str:
+        """Origin of the stand-in for api.runpod.ai."""
+        return f"http://{HOST}:{self.control_plane_port or _free_port()}"
+
+    @cached_property
+    def store_url(self) -> str:
+        """The folder that stands for the object store, as a file URL."""
+        return (self.state / "store").as_uri()
+
+    def worker_names(self) -> list[str]:
+        """The workers' process names, which are also their RunPod pod ids."""
+        return [f"worker-{number}" for number in range(1, self.workers + 1)]
+
+    def processes(self) -> list[Process]:
+        """Control plane first; workers and gateway once it is ready."""
+        return [
+            self._control_plane(),
+            *(self._worker(name) for name in self.worker_names()),
+            self._gateway(),
+        ]
+
+    @contextmanager
+    def up(self, notify: Callable[[str], None] | None = None) -> Iterator[Supervisor]:
+        """Run the whole stack for as long as the block runs.
+
+        Raises StackRunning, SupervisorError, InvalidSecrets, OSError.
+        """
+        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _locked(self.state / "lock"):
+            for name in ("store", "home", "logs"):
+                (self.state / name).mkdir(exist_ok=True)
+            with Supervisor(self.processes(), notify=notify) as supervisor:
+                yield supervisor
+
+    def _control_plane(self) -> Process:
+        port = self.control_plane_url.rpartition(":")[2]
+        return Process(
+            name="control-plane",
+            argv=[sys.executable, "-m", "sandbox.control_plane", "--port", port],
+            env={
+                **self._inherited(),
+                "SANDBOX_ENDPOINT_ID": ENDPOINT_ID,
+                "SANDBOX_API_KEY": self.secrets.api_key,
+                "SANDBOX_WORKER_KEY": self.secrets.worker_key,
+                "SANDBOX_WORKER_LOST_S": str(self.worker_lost_s),
+                "SANDBOX_WORKERS_MAX": str(self.workers),
+                "SANDBOX_POLL_S": str(self.poll_s),
+                "SANDBOX_FAULTS": "1" if self.faults else "0",
+            },
+            log=self.state / "logs" / "control-plane.log",
+            cwd=ROOT,
+            ready_url=f"{self.control_plane_url}/ready",
+            stage=0,
+        )
+
+    def _worker(self, name: str) -> Process:
+        return Process(
+            name=name,
+            argv=[sys.executable, "-m", "handler"],
+            env={
+                **self._inherited(),
+                # The SDK prefers a key it finds in ~/.runpod/config.toml over the environment's.
+                "HOME": str(self.state / "home"),
+                **worker_urls(self.control_plane_url, ENDPOINT_ID),
+                "RUNPOD_AI_API_KEY": self.secrets.worker_key,
+                "RUNPOD_POD_ID": name,
+                "RUNPOD_ENDPOINT_ID": ENDPOINT_ID,
+                "RUNPOD_PING_INTERVAL": str(self.ping_interval_ms),
+                "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true",
+                "RUNPOD_SKIP_GPU_CHECK": "true",
+                "OBJECT_STORE_URL": self.store_url,
+                "COMFYUI_PATH": str(self._comfyui()),
+                "COMFYUI_BASE_DIR": str(self.state / "comfyui" / name),
+                "COMFYUI_MODELS_DIR": str(self.models_dir),
+                "COMFYUI_DEVICE": "cpu",
+                "CALLBACK_URL": f"{self.gateway_url}/webhooks/runpod/status",
+                "CALLBACK_SECRET": self.secrets.callback_secret,
+                **self.extra,
+            },
+            log=self.state / "logs" / f"{name}.log",
+            cwd=ROOT,
+            stage=1,
+            restart=True,
+        )
+
+    def _gateway(self) -> Process:
+        return Process(
+            name="gateway",
+            argv=[sys.executable, "-m", "gateway"],
+            env={
+                **self._inherited(),
+                "HOST": HOST,
+                "PORT": self.gateway_url.rpartition(":")[2],
+                "PUBLIC_URL": self.gateway_url,
+                "DATABASE_URL": f"sqlite:///{self.state / 'foxetales.db'}",
+                "OBJECT_STORE_URL": self.store_url,
+                "BOOKS_DIR": str(self.books_dir),
+                "RUNPOD_API_URL": f"{self.control_plane_url}/v2",
+                "RUNPOD_ENDPOINT_ID": ENDPOINT_ID,
+                "RUNPOD_API_KEY": self.secrets.api_key,
+                "RUNPOD_WEBHOOK_TOKEN": self.secrets.webhook_token,
+                "APP_SECRET": self.secrets.app_secret,
+                "CALLBACK_SECRET": self.secrets.callback_secret,
+                "FACE_MODEL_PATH": str(self.models_dir / "face_detection" / "centerface.onnx"),
+                "FACE_MIN_AREA_PERCENT": str(self.face_min_area_percent),
+                **self.extra,
+            },
+            log=self.state / "logs" / "gateway.log",
+            cwd=ROOT,
+            ready_url=f"{self.gateway_url}/ready",
+            stage=1,
+            restart=True,
+        )
+
+    def _comfyui(self) -> Path:
+        if self.comfyui_path is not None:
+            return self.comfyui_path
+        chosen = self.environ.get("COMFYUI_PATH")
+        return Path(chosen).resolve() if chosen else ROOT / "build" / "comfyui"
+
+    def _inherited(self) -> dict[str, str]:
+        kept = {name: self.environ[name] for name in INHERITED if name in self.environ}
+        return {**kept, "PYTHONUNBUFFERED": "1"}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StackRunning(f"another stack runs in {path.parent}") from error
+        yield

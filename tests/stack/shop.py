@@ -1,0 +1,73 @@
+"""What a shop does with the gateway, over HTTP."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+PATIENCE_S = 240.0
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """A preview that was asked for, and the token that opens it."""
+
+    job_id: str
+    preview_id: str
+    headers: dict[str, str]
+
+
+class Shop:
+    """A shop that bears with a gateway that is away for a moment, as shops should."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def order_preview(self, photo: bytes, name: str = "Ada") -> Ordered:
+        uploaded = self._client.post("/api/upload-photo", files={"file": ("me.png", photo)})
+        photo_id = uploaded.raise_for_status().json()["photo_id"]
+        book = self._client.get("/api/books").raise_for_status().json()["books"][0]
+        wanted = {"photo_id": photo_id, "book_id": book["id"], "child_name": name}
+        answer = self._client.post("/api/preview", json=wanted)
+        assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+        job = answer.json()
+        headers = {"Authorization": f"Bearer {job['access_token']}"}
+        return Ordered(job["job_id"], job["preview_id"], headers)
+
+    def status(self, order: Ordered) -> dict[str, Any]:
+        return self._get(f"/api/preview-status/{order.job_id}", order)
+
+    def preview(self, order: Ordered) -> dict[str, Any]:
+        return self._get(f"/api/preview/{order.preview_id}", order)
+
+    def picture(self, url: str) -> httpx.Response:
+        return self._client.get(url)
+
+    def wait(self, order: Ordered, until: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Poll until ``until`` holds of the status or the job has ended; return the status."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            status = self.status(order)
+            if until(status) or status["status"] in ("completed", "failed", "cancelled"):
+                return status
+            time.sleep(0.05)
+        raise AssertionError(f"no end within {PATIENCE_S} s: {status}")
+
+    def wait_for_end(self, order: Ordered) -> dict[str, Any]:
+        return self.wait(order, until=lambda _: False)
+
+    def _get(self, path: str, order: Ordered) -> dict[str, Any]:
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                answer = self._client.get(path, headers=order.headers)
+            except httpx.TransportError:
+                # The gateway is being restarted.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+                continue
+            document: dict[str, Any] = answer.raise_for_status().json()
+            return document
