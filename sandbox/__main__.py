@@ -2,16 +2,15 @@
 
 import argparse
 import os
-import signal
 import sys
 import tempfile
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from sandbox.demo import DemoFailed, run_demo
+from sandbox.secrets_file import InvalidSecrets
 from sandbox.stack import ROOT, Stack, StackRunning
 from sandbox.supervisor import SupervisorError
 
@@ -55,17 +54,16 @@ def _demo(arguments: argparse.Namespace, console: Console) -> None:
 
 
 def _up(arguments: argparse.Namespace, console: Console) -> None:
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     stack = _stack(arguments.state, arguments.workers, arguments.port)
-    with stack.up(notify=console.log):
+    with stack.up(notify=console.log) as supervisor:
         console.print(f"Shop page and API   {stack.gateway_url}/")
         console.print(f"API documentation   {stack.gateway_url}/docs")
         console.print(f"RunPod stand-in     {stack.control_plane_url}/v2")
         console.print(f"State and logs      {stack.state}")
         console.print("Ctrl-C stops everything.")
-        stop.wait()
+        dead = supervisor.wait_until_signalled()
+        if dead is not None:
+            raise SupervisorError(f"{dead} ended; its log ends:\n{supervisor.tail(dead)}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,8 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console()
     try:
         {"demo": _demo, "up": _up}[arguments.command](arguments, console)
-    except (DemoFailed, SupervisorError, StackRunning, OSError) as error:
-        Console(stderr=True).print(f"[bold red]{type(error).__name__}[/]: {error}", markup=True)
+    except (DemoFailed, SupervisorError, StackRunning, InvalidSecrets, OSError) as error:
+        Console(stderr=True).print(f"{type(error).__name__}: {error}", markup=False)
         return 1
     except KeyboardInterrupt:
         return 130

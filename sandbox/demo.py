@@ -69,7 +69,10 @@ def run_demo(stack: Stack, *, photo: Path | None, out: Path, console: Console) -
     watch = Stopwatch()
     started = time.monotonic()
     console.print("Starting the RunPod stand-in, a worker with ComfyUI, and the gateway …")
-    with stack.up(), httpx.Client(base_url=stack.gateway_url, timeout=60) as client:
+    with (
+        stack.up(notify=console.log),
+        httpx.Client(base_url=stack.gateway_url, timeout=60) as client,
+    ):
         watch.seconds["start"] = round(time.monotonic() - started, 3)
         preview = _make_preview(client, picture, watch, console)
         pages = _collect(client, stack, preview, out, watch)

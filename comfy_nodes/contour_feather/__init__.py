@@ -1,0 +1,1 @@
+"""Contour feather: a mask grown, with a soft contour."""

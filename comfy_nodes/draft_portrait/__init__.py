@@ -1,0 +1,1 @@
+"""Draft portrait: a photographed face painted into a template page, without a GPU."""

@@ -1,0 +1,1 @@
+"""Skin shift: a person's skin in the tone of a preset."""
