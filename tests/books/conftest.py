@@ -1,0 +1,22 @@
+"""One drawing of the sample book for all tests of this folder."""
+
+from pathlib import Path
+
+import pytest
+
+from books.library import OWN_BOOKS, load_books
+from books.model import Book
+from books.studio import draw_book
+
+
+@pytest.fixture(scope="session")
+def book() -> Book:
+    return load_books(OWN_BOOKS)["moonlit-fox"]
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder the sample book was drawn into."""
+    out = tmp_path_factory.mktemp("books")
+    draw_book("moonlit-fox", out)
+    return out / "moonlit-fox"

@@ -1,0 +1,180 @@
+"""Books are data: what a good file gives, and what each mistake is called."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from books.library import OWN_BOOKS, BookError, load_book, load_books
+from books.model import Book, FaceOpening
+
+Change = Callable[[dict[str, Any]], None]
+
+
+def _changed(folder: Path, change: Change) -> Path:
+    data = json.loads((OWN_BOOKS / "moonlit_fox" / "book.json").read_text(encoding="utf-8"))
+    change(data)
+    path = folder / "some_book" / "book.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(data), encoding="utf-8")
+    return path
+
+
+def _set_text(data: dict[str, Any]) -> None:
+    data["pages"][3]["story_text"] = "{nmae} laughed."
+
+
+def _set_scene(data: dict[str, Any]) -> None:
+    data["pages"][1]["scene"] = "{name} with a {pet}"
+
+
+def _open_brace(data: dict[str, Any]) -> None:
+    data["pages"][0]["story_text"] = "{name laughed."
+
+
+def _format_spec(data: dict[str, Any]) -> None:
+    data["pages"][0]["story_text"] = "{name:>900000000} laughed."
+
+
+def _reach_into(data: dict[str, Any]) -> None:
+    data["title_template"] = "{name.__class__} and the Fox"
+
+
+def _drop_page(data: dict[str, Any]) -> None:
+    del data["pages"][2]
+
+
+def _face_outside(data: dict[str, Any]) -> None:
+    data["pages"][0]["face"]["center_x"] = 1000
+
+
+def _no_face(data: dict[str, Any]) -> None:
+    del data["pages"][0]["face"]
+
+
+def _preview_locked(data: dict[str, Any]) -> None:
+    data["preview_pages"] = [1, 2, 9]
+
+
+def _cover_missing(data: dict[str, Any]) -> None:
+    data["cover_page"] = 11
+
+
+def _ages_fall(data: dict[str, Any]) -> None:
+    data["age_range"] = [8, 3]
+
+
+def _free(data: dict[str, Any]) -> None:
+    data["price"]["amount"] = 0
+
+
+def _unknown_field(data: dict[str, Any]) -> None:
+    data["pages"][0]["colour"] = "blue"
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "reason"),
+    [
+        (_set_text, "pages.3.story_text", "unknown placeholder {nmae}"),
+        (_set_scene, "pages.1.scene", "unknown placeholder {pet}"),
+        (_open_brace, "pages.0.story_text", "expected '}'"),
+        (_format_spec, "pages.0.story_text", "unknown placeholder"),
+        (_reach_into, "title_template", "unknown placeholder {name.__class__}"),
+        (_drop_page, "pages", "without a gap"),
+        (_face_outside, "book", "face of page 1 reaches outside"),
+        (_no_face, "pages.0", "needs a face opening"),
+        (_preview_locked, "book", "preview_pages names pages without art: [9]"),
+        (_cover_missing, "book", "cover_page names pages without art: [11]"),
+        (_ages_fall, "age_range", "must rise"),
+        (_free, "price.amount", "greater than 0"),
+        (_unknown_field, "pages.0.colour", "not permitted"),
+    ],
+)
+def test_a_mistake_is_reported_with_its_file_and_field(
+    tmp_path: Path, change: Change, field: str, reason: str
+) -> None:
+    path = _changed(tmp_path, change)
+    with pytest.raises(BookError) as caught:
+        load_books(tmp_path)
+    assert caught.value.path == path
+    assert caught.value.field == field
+    assert reason in caught.value.reason
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_file_is_a_book_error(tmp_path: Path) -> None:
+    with pytest.raises(BookError, match="file"):
+        load_book(tmp_path / "book.json")
+
+
+def test_a_file_that_is_not_json_is_a_book_error(tmp_path: Path) -> None:
+    path = tmp_path / "book.json"
+    path.write_bytes(b"{")
+    with pytest.raises(BookError, match="Invalid JSON"):
+        load_book(path)
+
+
+def test_a_file_in_another_encoding_is_a_book_error(tmp_path: Path) -> None:
+    path = tmp_path / "book.json"
+    path.write_bytes(b'{"id": "\xff"}')
+    with pytest.raises(BookError, match="file"):
+        load_book(path)
+
+
+def test_an_empty_library_is_a_book_error(tmp_path: Path) -> None:
+    with pytest.raises(BookError, match="holds no"):
+        load_books(tmp_path)
+
+
+def test_two_books_of_one_id_are_a_book_error(tmp_path: Path) -> None:
+    path = _changed(tmp_path, lambda data: None)
+    twin = tmp_path / "twin" / "book.json"
+    twin.parent.mkdir()
+    twin.write_bytes(path.read_bytes())
+    with pytest.raises(BookError, match="already the id of another book"):
+        load_books(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["Zoë", "Nguyễn Thị Ánh", "{name}", "O’Brien {0}", "%s"])
+def test_any_name_fills_every_text(book: Book, name: str) -> None:
+    assert book.title_for(name) == f"{name} and the Moonlit Fox"
+    for page in book.pages:
+        text = page.text_for(name)
+        assert name in text
+        assert text.replace(name, "").count("{") == 0
+
+
+def test_the_book_tells_ten_pages_and_shows_three(book: Book) -> None:
+    assert [page.page_number for page in book.pages] == list(range(1, 11))
+    assert book.preview_pages == (1, 2, 3)
+    assert [page.page_number for page in book.pages if not page.art] == [6, 7, 8, 9, 10]
+
+
+def test_an_unknown_page_is_a_key_error(book: Book) -> None:
+    for number in (0, 11, -1):
+        with pytest.raises(KeyError):
+            book.page(number)
+
+
+def test_a_turned_opening_reaches_further_across() -> None:
+    upright = FaceOpening(center_x=500, center_y=500, width=160, height=200)
+    turned = FaceOpening(center_x=500, center_y=500, width=160, height=200, angle=8)
+    assert upright.reach() == (80, 100)
+    assert turned.reach()[0] > 80
+    assert turned.reach()[1] < 100
+
+
+def test_reading_books_needs_no_paint() -> None:
+    code = (
+        "import sys, books.library, books.model\n"
+        "print(sorted({'skia', 'cv2', 'numpy'} & set(sys.modules)))"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
