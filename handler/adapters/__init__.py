@@ -1,0 +1,1 @@
+"""Sinks for progress and results."""

@@ -1,0 +1,1 @@
+"""ComfyUI as a child process of the worker: its life, its protocol, its events."""

@@ -1,0 +1,128 @@
+"""What can go wrong in the worker.
+
+WorkerError                carries the wire's ErrorCode, and the node and input if it has them
+├── InvalidJob             the job's input breaks the contract
+├── UnknownWorkflow        no released workflow of that name and version
+├── InvalidSlot            a slot is unknown, missing, reserved, or of another type
+├── InputNotFound          no object under an input's key
+├── InputCorrupt           an input is too large, has another hash, or isn't a whole image
+├── ComfyError
+│   ├── ComfyBootFailed    it didn't become ready; carries the log's tail
+│   ├── ComfyDied          the process ended while it was needed
+│   ├── ComfyUnreachable   it lives but doesn't answer, or says nothing for too long
+│   ├── PromptRejected     it refused the graph
+│   ├── NodeFailed         a node raised an exception
+│   ├── PromptInterrupted  somebody else interrupted the prompt
+│   └── OutputMissing      it finished, but there is no whole PNG
+└── DeadlineExceeded       the job's own deadline passed
+WorkflowInvalid            a workflow file is wrong: the worker doesn't start
+"""
+
+from typing import ClassVar
+
+from contract.errors import ErrorCode
+
+
+class WorkerError(Exception):
+    """A failure of a page or a job. Its text is safe to log and to send: it names keys, slots
+    and nodes, never what a photo shows or who is in it."""
+
+    code: ClassVar[ErrorCode] = ErrorCode.INTERNAL
+
+    def __init__(self, message: str, *, node: str | None = None, input: str | None = None) -> None:
+        super().__init__(message)
+        self.node = node
+        self.input = input
+
+
+class InvalidJob(WorkerError):
+    """The job's input breaks the contract."""
+
+    code = ErrorCode.INVALID_INPUT
+
+
+class UnknownWorkflow(WorkerError):
+    """No released workflow of that name and version."""
+
+    code = ErrorCode.UNKNOWN_WORKFLOW
+
+
+class InvalidSlot(WorkerError):
+    """A slot is unknown, missing, reserved for the worker, or of another type."""
+
+    code = ErrorCode.INVALID_SLOT
+
+
+class InputNotFound(WorkerError):
+    """No object under an input's key."""
+
+    code = ErrorCode.INPUT_NOT_FOUND
+
+
+class InputCorrupt(WorkerError):
+    """An input is too large, has another hash, or isn't a whole image."""
+
+    code = ErrorCode.INPUT_CORRUPT
+
+
+class ComfyError(WorkerError):
+    """ComfyUI failed."""
+
+
+class ComfyBootFailed(ComfyError):
+    """ComfyUI didn't become ready. ``log_tail`` holds its last lines; the message only the last
+    one that says something."""
+
+    code = ErrorCode.COMFY_BOOT_FAILED
+
+    def __init__(self, message: str, log_tail: str = "") -> None:
+        super().__init__(message)
+        self.log_tail = log_tail
+
+
+class ComfyDied(ComfyError):
+    """ComfyUI's process ended while it was needed."""
+
+    code = ErrorCode.COMFY_DIED
+
+
+class ComfyUnreachable(ComfyError):
+    """ComfyUI lives but doesn't answer, or says nothing for too long."""
+
+    code = ErrorCode.COMFY_UNREACHABLE
+
+
+class PromptRejected(ComfyError):
+    """ComfyUI refused the graph, or part of it."""
+
+    code = ErrorCode.WORKFLOW_REJECTED
+
+
+class NodeFailed(ComfyError):
+    """A node raised an exception. ``exception_message`` is its own text, unshortened."""
+
+    code = ErrorCode.NODE_FAILED
+
+    def __init__(self, message: str, *, node: str, exception_message: str = "") -> None:
+        super().__init__(message, node=node)
+        self.exception_message = exception_message
+
+
+class PromptInterrupted(ComfyError):
+    """Somebody else interrupted the prompt."""
+
+
+class OutputMissing(ComfyError):
+    """The graph finished, but there is no whole PNG."""
+
+    code = ErrorCode.OUTPUT_MISSING
+
+
+class DeadlineExceeded(WorkerError):
+    """The job's own deadline passed."""
+
+    code = ErrorCode.DEADLINE_EXCEEDED
+
+
+class WorkflowInvalid(Exception):
+    """A workflow's files are wrong. Names the file, and the slot and node if there is one."""

@@ -1,0 +1,61 @@
+"""Exceptions as the errors of the contract."""
+
+import errno
+import logging
+import os
+
+from contract.errors import ErrorCode, JobError
+from handler.errors import NodeFailed, WorkerError
+from storage.errors import ObjectNotFound, ObjectTooLarge, StoreError, StoreFull
+
+_MESSAGE_CHARACTERS = 2000
+_NO_SPACE = os.strerror(errno.ENOSPC)
+_NODE_CODES = (ErrorCode.NO_FACE, ErrorCode.SEVERAL_FACES, ErrorCode.FACE_TOO_SMALL)
+
+log = logging.getLogger(__name__)
+
+
+def to_job_error(error: Exception, page_number: int | None = None) -> JobError:
+    """Return ``error`` as it is sent. What nobody foresaw is logged, and sent by its type only."""
+    message, node, input_name = str(error), None, None
+    if isinstance(error, WorkerError):
+        code, node, input_name = _code_of(error), error.node, error.input
+    elif isinstance(error, StoreError):
+        code = _store_code(error)
+    elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        code, message = ErrorCode.STORE_FULL, "no space left on the worker's disk"
+    else:
+        code, message = ErrorCode.INTERNAL, f"internal error: {type(error).__name__}"
+        log.error("unforeseen error", exc_info=error, extra={"page_number": page_number})
+    return JobError(
+        code=code,
+        message=message[:_MESSAGE_CHARACTERS],
+        page_number=page_number,
+        node=node,
+        input=input_name,
+    )
+
+
+def worst(errors: list[JobError]) -> JobError:
+    """Return the error that stands for a job: the first permanent one, since trying such a job
+    again can't complete it, else the first."""
+    return next((error for error in errors if not error.retryable), errors[0])
+
+
+def _code_of(error: WorkerError) -> ErrorCode:
+    """Our nodes begin an exception's text with a code, ``no_face: …``; any node may find the disk
+    full, which is no fault of the job."""
+    if isinstance(error, NodeFailed):
+        if _NO_SPACE in error.exception_message:
+            return ErrorCode.STORE_FULL
+        prefix = error.exception_message.lstrip().partition(":")[0]
+        return next((code for code in _NODE_CODES if code == prefix), error.code)
+    return error.code
+
+
+def _store_code(error: StoreError) -> ErrorCode:
+    if isinstance(error, ObjectNotFound):
+        return ErrorCode.INPUT_NOT_FOUND
+    if isinstance(error, ObjectTooLarge):
+        return ErrorCode.INPUT_CORRUPT
+    return ErrorCode.STORE_FULL if isinstance(error, StoreFull) else ErrorCode.STORE_UNAVAILABLE

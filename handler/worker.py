@@ -1,0 +1,216 @@
+"""The edge to RunPod: one job in, one answer out, and nothing but a contract error escapes."""
+
+import asyncio
+import logging
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from contract.errors import ErrorCode, JobError
+from contract.job import PagesJob
+from contract.result import JobResult, PageResult
+from contract.status import JobStatus, PageStatus
+from contract.types import Identifier
+from handler.errors import InvalidJob
+from handler.failures import to_job_error, worst
+from handler.graph import Workflows
+from handler.pages import RUN_PREFIX, plan_pages
+from handler.ports import Clock, Comfy, ObjectStore, ProgressSink
+from handler.progress import ProgressReporter
+from handler.rendering import Rendering
+
+_IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
+_SHOWN_PROBLEMS = 5
+
+EndStatus = Literal[JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run of a job; ``number`` is the contract's ``run``, ``began`` a monotonic time."""
+
+    job: PagesJob
+    number: int
+    began: float
+    reporter: ProgressReporter
+    sink: ProgressSink
+
+
+class Worker:
+    """Handles jobs. ``open_sink`` makes the sink of one job from RunPod's id of it."""
+
+    def __init__(
+        self,
+        *,
+        comfy: Comfy,
+        store: ObjectStore,
+        workflows: Workflows,
+        open_sink: Callable[[str], ProgressSink],
+        clock: Clock,
+        worker_id: str = "",
+    ) -> None:
+        self._comfy = comfy
+        self._store = store
+        self._workflows = workflows
+        self._open_sink = open_sink
+        self._clock = clock
+        self._worker_id = worker_id
+        self._endings: set[asyncio.Task[JobResult]] = set()
+
+    async def handle(self, runpod_job: Mapping[str, Any]) -> dict[str, Any]:
+        """Render a job as RunPod hands it over, ``{"id": …, "input": …}``.
+
+        Returns the JobResult as JSON data if every page is stored. Otherwise ``{"error": text}``,
+        where the text is the JobResult as JSON: RunPod takes a job for failed only if ``error``
+        is a string.
+
+        Raises:
+            asyncio.CancelledError: RunPod stopped the job; the only exception.
+        """
+        runpod_id = str(runpod_job.get("id", ""))
+        sink = self._open_sink(runpod_id)
+        try:
+            job = parse_job(runpod_job.get("input"))
+        except InvalidJob as error:
+            result = self._refusal(runpod_job.get("input"), runpod_id, error)
+            await sink.send_result(result)
+        else:
+            result = await self._run(job, sink)
+        return _answer(result)
+
+    async def _run(self, job: PagesJob, sink: ProgressSink) -> JobResult:
+        number = int(self._clock.now().timestamp() * 1000)
+        reporter = ProgressReporter(job, number, sink, self._clock)
+        run = _Run(job, number, self._clock.monotonic(), reporter, sink)
+        error: JobError | None = None
+        log.info("job begins", extra={"job_id": job.job_id, "pages": len(job.pages)})
+        try:
+            reporter.start()
+            await self._render(run)
+        except asyncio.CancelledError:
+            cancelled = JobError(code=ErrorCode.CANCELLED, message="the job was cancelled")
+            await self._finish(run, cancelled)
+            raise
+        except Exception as failure:
+            error = to_job_error(failure)
+        return await self._finish(run, error)
+
+    async def _render(self, run: "_Run") -> None:
+        folder = f"{RUN_PREFIX}{secrets.token_hex(8)}"
+        rendering = Rendering(
+            comfy=self._comfy,
+            store=self._store,
+            clock=self._clock,
+            reporter=run.reporter,
+            run=folder,
+            job_id=run.job.job_id,
+        )
+        plans = plan_pages(run.job, self._workflows, folder)
+        await rendering.render_all(plans, run.job.deadline_s)
+
+    async def _finish(self, run: "_Run", error: JobError | None) -> JobResult:
+        """Send a job's result, to its end even if RunPod cancels us meanwhile."""
+        task = asyncio.create_task(self._send_result(run, error))
+        self._endings.add(task)  # the loop itself keeps no task alive
+        task.add_done_callback(self._endings.discard)
+        return await asyncio.shield(task)
+
+    async def _send_result(self, run: "_Run", error: JobError | None) -> JobResult:
+        await run.reporter.close()
+        result = self._result(run, error)
+        tags = {"job_id": result.job_id}
+        log.info("job ends", extra={**tags, "status": result.status.value})
+        try:
+            await run.sink.send_result(result)
+        except Exception:
+            log.exception("a result sink failed", extra=tags)
+        return result
+
+    def _result(self, run: "_Run", error: JobError | None) -> JobResult:
+        pages = sorted(run.reporter.ended, key=lambda page: page.page_number)
+        error = error or _job_error(pages)
+        return JobResult(
+            job_id=run.job.job_id,
+            dispatch=run.job.dispatch,
+            run=run.number,
+            seq=run.reporter.next_seq(),
+            status=_status(error),
+            pages=pages,
+            error=error,
+            total_ms=max(0.0, (self._clock.monotonic() - run.began) * 1000),
+            worker_id=self._worker_id,
+        )
+
+    def _refusal(self, raw: Any, runpod_id: str, error: InvalidJob) -> JobResult:
+        """The result of an input that is no job, under the best id that can be had."""
+        fields = raw if isinstance(raw, dict) else {}
+        dispatch = fields.get("dispatch")
+        log.warning("job refused: %s", error)
+        return JobResult(
+            job_id=_first_identifier(fields.get("job_id"), runpod_id),
+            dispatch=dispatch if type(dispatch) is int and dispatch >= 1 else 1,
+            run=int(self._clock.now().timestamp() * 1000),
+            seq=1,
+            status=JobStatus.FAILED,
+            pages=[],
+            error=to_job_error(error),
+            worker_id=self._worker_id,
+        )
+
+
+def parse_job(raw: Any) -> PagesJob:
+    """Return the job in a RunPod input.
+
+    Raises:
+        InvalidJob: it breaks the contract. Names the places, and never echoes a value: an input
+            may hold a child's name.
+    """
+    try:
+        return PagesJob.model_validate(raw)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        shown = [f"{_path(item['loc'])}: {item['msg']}" for item in problems[:_SHOWN_PROBLEMS]]
+        if len(problems) > len(shown):
+            shown.append(f"and {len(problems) - len(shown)} more")
+        raise InvalidJob("; ".join(shown)) from None
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """A path of names; what doesn't look like a field's name is somebody's data."""
+    parts = (str(part) for part in location)
+    return ".".join(p if re.fullmatch(r"[a-z0-9_]{1,40}", p) else "?" for p in parts) or "input"
+
+
+def _job_error(pages: list[PageResult]) -> JobError | None:
+    errors = [page.error for page in pages if page.error is not None]
+    if errors:
+        return worst(errors)
+    incomplete = any(page.status is not PageStatus.COMPLETED for page in pages)
+    return JobError(code=ErrorCode.INTERNAL, message="a page is missing") if incomplete else None
+
+
+def _status(error: JobError | None) -> EndStatus:
+    if error is None:
+        return JobStatus.COMPLETED
+    return JobStatus.CANCELLED if error.code is ErrorCode.CANCELLED else JobStatus.FAILED
+
+
+def _answer(result: JobResult) -> dict[str, Any]:
+    if result.status is JobStatus.COMPLETED:
+        return result.model_dump(mode="json")
+    return {"error": result.model_dump_json()}
+
+
+def _first_identifier(*candidates: Any) -> str:
+    for candidate in candidates:
+        try:
+            return _IDENTIFIER.validate_python(candidate, strict=True)
+        except ValidationError:
+            continue
+    return "unknown"

@@ -1,0 +1,1 @@
+"""The worker, with a fake ComfyUI and with the real one."""

@@ -1,0 +1,141 @@
+"""Stand-ins for the worker's own ports."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import Any
+
+from PIL import Image
+
+from contract.result import JobResult, Progress
+from handler.errors import WorkerError
+from handler.graph import FilledGraph
+from handler.ports import Rendered, Step
+from storage.errors import ObjectNotFound, ObjectTooLarge, StoreError
+
+
+def png(color: str = "white", size: tuple[int, int] = (16, 12)) -> bytes:
+    """A small PNG of one colour."""
+    buffer = BytesIO()
+    Image.new("RGB", size, color).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+class FakeClock:
+    """A clock that moves only when somebody sleeps; sleeping takes no time."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.sleeps: list[float] = []
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.seconds += seconds
+        await asyncio.sleep(0)
+
+
+class MemoryStore:
+    """An object store in a dictionary. ``failure`` is raised by the next writes."""
+
+    def __init__(self, objects: dict[str, bytes] | None = None) -> None:
+        self.objects = dict(objects or {})
+        self.reads: list[str] = []
+        self.failure: StoreError | None = None
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.objects[key] = data
+
+    def get(self, key: str, max_bytes: int) -> bytes:
+        self.reads.append(key)
+        if key not in self.objects:
+            raise ObjectNotFound(key)
+        if len(self.objects[key]) > max_bytes:
+            raise ObjectTooLarge(key, max_bytes)
+        return self.objects[key]
+
+
+class FakeComfy:
+    """A ComfyUI that paints one colour. ``failures`` are raised by the renders to come, in
+    order; None among them is a success. With ``hangs`` a render ends only by cancellation."""
+
+    def __init__(self, *failures: WorkerError | None, hangs: bool = False) -> None:
+        self.failures = list(failures)
+        self.hangs = hangs
+        self.boots = 0
+        self.boot_failure: WorkerError | None = None
+        self.graphs: list[FilledGraph] = []
+        self.files: dict[str, dict[str, bytes]] = {}
+        self.discarded: list[str] = []
+        self.rendering = asyncio.Event()
+        self.interrupted = 0
+
+    async def ensure_running(self) -> None:
+        self.boots += 1
+        if self.boot_failure is not None:
+            raise self.boot_failure
+
+    async def stage(self, run: str, name: str, data: bytes) -> str:
+        self.files.setdefault(run, {})[name] = data
+        return f"{run}/{name}"
+
+    async def render(self, graph: FilledGraph, on_step: Callable[[Step], None]) -> Rendered:
+        self.graphs.append(graph)
+        self.rendering.set()
+        on_step(Step(0.5, "Paint", 3, 4))
+        if self.hangs:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.interrupted += 1
+        failure = self.failures.pop(0) if self.failures else None
+        if failure is not None:
+            raise failure
+        return Rendered(png(), queue_ms=1.0, render_ms=2.0)
+
+    async def discard(self, run: str) -> None:
+        self.files.pop(run, None)
+        self.discarded.append(run)
+
+
+class RecordingSink:
+    """Keeps what it is sent. ``stuck`` never answers to progress."""
+
+    def __init__(self, *, stuck: bool = False) -> None:
+        self.progress: list[Progress] = []
+        self.results: list[JobResult] = []
+        self.stuck = stuck
+
+    async def send_progress(self, progress: Progress) -> None:
+        self.progress.append(progress)
+        if self.stuck:
+            await asyncio.Event().wait()
+
+    async def send_result(self, result: JobResult) -> None:
+        self.results.append(result)
+
+
+def job_input(pages: int = 1, **changes: Any) -> dict[str, Any]:
+    """A RunPod input for the workflow ``tiny``, as JSON data."""
+    return {
+        "job_id": "job-1",
+        "workflow": {"name": "tiny", "version": 1},
+        "pages": [
+            {
+                "page_number": number,
+                "output_key": f"pages/p1/page_{number:02d}.png",
+                "seed": 40 + number,
+                "assets": {"photo": {"key": "photos/x/original.jpg"}},
+            }
+            for number in range(1, pages + 1)
+        ],
+        **changes,
+    }

@@ -1,0 +1,107 @@
+import hashlib
+import zlib
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from contract.job import ObjectRef
+from handler.errors import InputCorrupt, OutputMissing
+from handler.images import input_suffix, png_size
+from handler.inputs import MAX_INPUT_BYTES, JobInputs
+from storage.errors import ObjectNotFound, ObjectTooLarge
+from tests.handler.fakes import FakeComfy, MemoryStore, png
+
+pytestmark = pytest.mark.anyio
+KEY = "photos/x/original.jpg"
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+async def test_an_object_is_fetched_once_however_many_pages_use_it() -> None:
+    store, comfy = MemoryStore({KEY: png()}), FakeComfy()
+    inputs = JobInputs(store, comfy, "job_1")
+    for _ in range(3):
+        names = await inputs.names({"photo": ObjectRef(key=KEY)})
+    assert names == {"photo": f"job_1/{sha256(png())}.png"}
+    assert store.reads == [KEY]
+
+
+async def test_files_with_one_basename_do_not_take_each_others_place() -> None:
+    store = MemoryStore({"a/original.png": png("red"), "b/original.png": png("blue")})
+    comfy = FakeComfy()
+    inputs = JobInputs(store, comfy, "job_1")
+    refs = {"one": ObjectRef(key="a/original.png"), "two": ObjectRef(key="b/original.png")}
+    names = await inputs.names(refs)
+    files = comfy.files["job_1"]
+    assert files[names["one"].removeprefix("job_1/")] == png("red")
+    assert files[names["two"].removeprefix("job_1/")] == png("blue")
+
+
+async def test_other_bytes_than_announced_are_refused() -> None:
+    inputs = JobInputs(MemoryStore({KEY: png("red")}), FakeComfy(), "job_1")
+    assert await inputs.names({"photo": ObjectRef(key=KEY, sha256=sha256(png("red")))})
+    with pytest.raises(InputCorrupt, match="SHA-256"):
+        await inputs.names({"photo": ObjectRef(key=KEY, sha256=sha256(png("blue")))})
+
+
+async def test_a_missing_object_is_asked_for_again_by_the_next_page() -> None:
+    store = MemoryStore()
+    inputs = JobInputs(store, FakeComfy(), "job_1")
+    with pytest.raises(ObjectNotFound):
+        await inputs.names({"photo": ObjectRef(key=KEY)})
+    store.objects[KEY] = png()
+    assert await inputs.names({"photo": ObjectRef(key=KEY)})
+
+
+async def test_an_object_over_the_limit_is_refused() -> None:
+    store = MemoryStore({KEY: b"\0" * (MAX_INPUT_BYTES + 1)})
+    with pytest.raises(ObjectTooLarge):
+        await JobInputs(store, FakeComfy(), "job_1").names({"photo": ObjectRef(key=KEY)})
+
+
+async def test_closing_gives_up_what_nobody_waits_for() -> None:
+    inputs = JobInputs(MemoryStore(), FakeComfy(), "job_1")
+    inputs.prefetch({"photo": ObjectRef(key=KEY)})
+    await inputs.close()
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("PNG", ".png"), ("JPEG", ".jpg"), ("WEBP", ".webp")])
+def test_the_file_ending_fits_the_bytes(kind: str, suffix: str) -> None:
+    buffer = BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, kind)
+    assert input_suffix(buffer.getvalue(), "it") == suffix
+
+
+def huge_png_header() -> bytes:
+    """A valid PNG header that announces 30,000 × 30,000 pixels."""
+    small = bytearray(png())
+    small[16:24] = (30_000).to_bytes(4, "big") * 2
+    small[29:33] = zlib.crc32(bytes(small[12:29])).to_bytes(4, "big")
+    return bytes(small)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"GIF89a",
+        b"%PDF-1.7",
+        png()[:-20],
+        png(size=(400, 400))[:200],
+        huge_png_header(),
+    ],
+    ids=["empty", "gif", "pdf", "no end", "truncated", "huge"],
+)
+def test_what_is_not_a_whole_image_is_refused(data: bytes) -> None:
+    with pytest.raises(InputCorrupt):
+        input_suffix(data, "it")
+
+
+def test_an_output_is_measured_and_checked() -> None:
+    assert png_size(png(size=(16, 12))) == (16, 12)
+    for broken in (b"", png()[:-8], png()[:50], b"\xff\xd8\xff"):
+        with pytest.raises(OutputMissing):
+            png_size(broken)

@@ -1,0 +1,90 @@
+"""``python -m handler`` as a process, where it refuses to start."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.handler.conftest import REPOSITORY
+from tests.handler.tiny import tiny_graph, write_workflow
+
+
+def start(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "handler"],
+        cwd=REPOSITORY,
+        env={"PATH": "/usr/bin:/bin", **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """Settings with a ComfyUI that breaks at once."""
+    (tmp_path / "comfyui").mkdir()
+    (tmp_path / "comfyui/main.py").write_text("raise SystemExit('the GPU is on fire')\n")
+    (tmp_path / "tmp").mkdir()
+    return {
+        "OBJECT_STORE_URL": f"file://{tmp_path}/store",
+        "COMFYUI_PATH": f"{tmp_path}/comfyui",
+        "TMPDIR": f"{tmp_path}/tmp",
+    }
+
+
+def test_missing_settings_are_one_line_and_status_2() -> None:
+    done = start({"COMFYUI_PATH": "/nowhere"})
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert "OBJECT_STORE_URL is missing" in line
+    assert "/nowhere" in line
+
+
+def test_a_failed_boot_is_status_1_with_the_reason_last(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    done = start(environ)
+    assert done.returncode == 1
+    *logged, reason = done.stderr.splitlines()
+    assert "the GPU is on fire" in reason
+    assert any("the GPU is on fire" in json.loads(line).get("log_tail", "") for line in logged)
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_wrong_workflow_is_found_before_comfyui_is_booted(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    graph = tiny_graph()
+    del graph["load"]
+    write_workflow(tmp_path / "workflows", graph)
+    done = start({**environ, "WORKFLOWS_DIR": f"{tmp_path}/workflows"})
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert "tiny/v1.json" in line
+
+
+def test_a_signal_while_booting_ends_everything(environ: dict[str, str], tmp_path: Path) -> None:
+    signpost = tmp_path / "signpost"
+    os.mkfifo(signpost)
+    (tmp_path / "comfyui/main.py").write_text(
+        f"import threading\nopen({str(signpost)!r}, 'w').write('booting')\n"
+        "threading.Event().wait()\n"
+    )
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "handler"], cwd=REPOSITORY, env={"PATH": "/usr/bin:/bin", **environ}
+    )
+    assert signpost.read_text() == "booting"  # waits until somebody writes
+    worker.terminate()
+    assert worker.wait(timeout=30) == 128 + signal.SIGTERM
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_an_object_store_of_another_kind_is_refused(environ: dict[str, str]) -> None:
+    done = start({**environ, "OBJECT_STORE_URL": "ftp://somewhere"})
+    assert done.returncode == 1
+    assert "file:///folder or s3://bucket" in done.stderr

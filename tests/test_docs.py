@@ -1,0 +1,81 @@
+"""Names that leave a process stand in one place of the documentation each, and all of them do."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from contract.errors import ErrorCode
+from gateway.errors import PROBLEMS
+from gateway.http import files, health, pages, runpod_webhooks, status, storefront, uploads
+from gateway.settings import Settings
+from handler import settings as worker_settings
+from sandbox.control_plane.settings import ENVIRONMENT
+
+ROOT = Path(__file__).resolve().parent.parent
+API = (ROOT / "docs" / "api.md").read_text()
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
+
+S3 = {"S3_ENDPOINT_URL", "S3_REGION", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"}
+
+
+def section(text: str, title: str) -> str:
+    """The part of a page from a heading to the next of the same level."""
+    start = text.index(f"\n## {title}")
+    end = text.find("\n## ", start + 1)
+    return text[start : end if end > 0 else None]
+
+
+def first_column(text: str) -> list[str]:
+    return re.findall(r"^\| `([^`]+)`", text, flags=re.MULTILINE)
+
+
+def test_every_problem_code_is_documented_with_its_status() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| (\d+) \|", section(API, "Errors"), re.MULTILINE))
+    assert rows == {code: str(int(status)) for code, (status, _) in PROBLEMS.items()}
+
+
+def test_every_error_code_of_a_job_is_documented_with_its_retryability() -> None:
+    text = section(API, "Why a job or a page failed")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (yes|no) \|", text, re.MULTILINE))
+    assert rows == {code.value: "yes" if code.retryable else "no" for code in ErrorCode}
+
+
+def test_every_described_route_is_in_the_tour() -> None:
+    modules = (storefront, status, uploads, files, runpod_webhooks, health, pages)
+    for operation in (operation for module in modules for operation in module.operations):
+        if operation.method == "head":
+            continue
+        path = re.sub(r"{(\w+):\w+}", r"{\1}", operation.path)
+        assert f"`{operation.method.upper()} {path}" in API, path
+
+
+def test_every_variable_of_the_gateway_is_documented_and_no_other() -> None:
+    documented = first_column(section(CONFIGURATION, "Gateway"))
+    assert documented == [name.upper() for name in Settings.model_fields]
+
+
+def test_every_variable_of_the_worker_is_documented_and_no_other() -> None:
+    source = Path(worker_settings.__file__).read_text()
+    read = set(re.findall(r"\"([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)\"", source))
+    documented = set(first_column(section(CONFIGURATION, "Worker")))
+    assert documented == read - S3
+
+
+def test_every_variable_of_the_object_store_is_documented() -> None:
+    assert set(first_column(section(CONFIGURATION, "Object store"))) == S3
+
+
+def test_every_variable_of_the_stand_in_is_documented_and_no_other() -> None:
+    assert set(first_column(section(CONFIGURATION, "RunPod's stand-in"))) == set(ENVIRONMENT)
+
+
+@pytest.mark.parametrize("page", [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md"])
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_readme_shows_the_two_commands_first() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert text.index("make demo") < text.index("make test") < text.index("##")
