@@ -9,7 +9,7 @@ NO_DEPS := torchvision torchsde trampoline
 
 # Shared libraries that wheels expect (libegl1, libgl1: skia-python), the browser of the page tests.
 SYSTEM_PACKAGES := python3-venv libegl1 libgl1 libexpat1
-TEST_PACKAGES   := chromium
+TEST_PACKAGES   := chromium chromium-driver
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test lint types unit bench constraints clean system system-test

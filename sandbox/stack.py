@@ -52,7 +52,7 @@ class Stack:
     workers: int = 1
     comfyui_path: Path | None = None
     models_dir: Path = ROOT / "build" / "models"
-    books_dir: Path = ROOT / "books"
+    books_dir: Path = ROOT / "build" / "books"
     face_min_area_percent: float = 10.0
     gateway_port: int = 0
     control_plane_port: int = 0

@@ -1,0 +1,98 @@
+"""Errors as the gateway's callers see them.
+
+Problem      carries one of the codes in PROBLEMS; answered as application/problem+json
+
+Inside the gateway other errors are typed where they arise (``storage.errors``,
+``gateway.ports.EndpointError`` …) and become a Problem at the edge, in ``gateway.http.problems``.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
+    # the request itself
+    "invalid_request": (HTTPStatus.UNPROCESSABLE_ENTITY, "The request is not valid"),
+    "malformed_json": (HTTPStatus.BAD_REQUEST, "The body is not valid JSON"),
+    "body_too_large": (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large"),
+    "unsupported_content_type": (
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "The content type is not supported",
+    ),
+    "not_found": (HTTPStatus.NOT_FOUND, "There is nothing here"),
+    "method_not_allowed": (HTTPStatus.METHOD_NOT_ALLOWED, "The method is not allowed here"),
+    "token_required": (HTTPStatus.UNAUTHORIZED, "A bearer token is required"),
+    "idempotency_key_reused": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "The idempotency key was used with another request",
+    ),
+    # photos
+    "no_face": (HTTPStatus.BAD_REQUEST, "No face was found in the photo"),
+    "several_faces": (HTTPStatus.BAD_REQUEST, "More than one face was found in the photo"),
+    "face_too_small": (HTTPStatus.BAD_REQUEST, "The face is too small in the photo"),
+    "photo_too_large": (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The photo has too many bytes"),
+    "photo_too_many_pixels": (HTTPStatus.BAD_REQUEST, "The photo has too many pixels"),
+    "photo_type": (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The photo's file type is not supported"),
+    "photo_broken": (HTTPStatus.BAD_REQUEST, "The photo can't be read"),
+    "photo_animated": (HTTPStatus.BAD_REQUEST, "The photo is an animation"),
+    "photo_missing": (HTTPStatus.BAD_REQUEST, "The request has no photo in the field 'file'"),
+    "photo_unknown": (HTTPStatus.NOT_FOUND, "There is no such photo, or it has expired"),
+    # previews and jobs
+    "book_unknown": (HTTPStatus.NOT_FOUND, "There is no such book"),
+    "page_unknown": (HTTPStatus.NOT_FOUND, "The book has no such page"),
+    "page_locked": (HTTPStatus.CONFLICT, "The page is not part of the preview"),
+    "style_unknown": (HTTPStatus.UNPROCESSABLE_ENTITY, "The book has no such style"),
+    "preview_unknown": (HTTPStatus.NOT_FOUND, "There is no such preview, or it has expired"),
+    "job_unknown": (HTTPStatus.NOT_FOUND, "There is no such job, or it has expired"),
+    "job_not_failed": (HTTPStatus.CONFLICT, "Only a failed job can be retried"),
+    "job_in_progress": (HTTPStatus.CONFLICT, "A job for this page is still running"),
+    # files
+    "link_invalid": (HTTPStatus.NOT_FOUND, "There is nothing here"),
+    "link_expired": (HTTPStatus.GONE, "The link has expired"),
+    # callbacks
+    "invalid_signature": (HTTPStatus.UNAUTHORIZED, "The signature is not valid"),
+    "invalid_message": (HTTPStatus.UNPROCESSABLE_ENTITY, "The message is not valid"),
+    # the gateway's own troubles
+    "store_full": (HTTPStatus.INSUFFICIENT_STORAGE, "The object store is full"),
+    "store_unavailable": (HTTPStatus.SERVICE_UNAVAILABLE, "The object store can't be reached"),
+    "database_unavailable": (HTTPStatus.SERVICE_UNAVAILABLE, "The database can't be reached"),
+    "not_ready": (HTTPStatus.SERVICE_UNAVAILABLE, "The service is not ready"),
+    "internal": (HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side"),
+}
+"""Every code that the gateway answers with: stable, documented in docs/api.md."""
+
+
+class Problem(Exception):
+    """An error answer. ``detail`` is for a person; ``fields`` names the fields at fault.
+
+    Neither ever repeats what was sent: names, photos and tokens don't belong in an answer that
+    may be logged.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str = "",
+        *,
+        fields: list[dict[str, str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.status, self.title = PROBLEMS[code]
+        self.detail = detail
+        self.fields = fields or []
+        self.headers = dict(headers or {})
+
+    def body(self) -> dict[str, object]:
+        """The application/problem+json document (RFC 9457)."""
+        document: dict[str, object] = {
+            "type": f"urn:foxetales:problem:{self.code}",
+            "title": self.title,
+            "status": int(self.status),
+            "code": self.code,
+        }
+        if self.detail:
+            document["detail"] = self.detail
+        if self.fields:
+            document["errors"] = self.fields
+        return document

@@ -1,0 +1,71 @@
+"""GET /files/{key}: stored objects, by expiring links."""
+
+from pathlib import PurePosixPath
+from typing import Literal
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from gateway.errors import Problem
+from gateway.http.openapi import Answer, Operation, Parameter
+from gateway.services import Services
+from storage.errors import InvalidKey, ObjectNotFound
+
+_LARGEST_FILE = 256 * 1024 * 1024
+_CONTENT_TYPES = {
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".pdf": "application/pdf",
+}
+_HEADERS = {
+    "Cache-Control": "private, no-store",
+    "X-Robots-Tag": "noindex",
+    "Content-Disposition": "inline",
+}
+
+
+async def get_file(request: Request) -> Response:
+    """Serve the object that a link made by ``gateway.links`` names."""
+    services: Services = request.app.state.services
+    key = request.path_params["key"]
+    query = request.query_params
+    services.links.check(key, query.get("expires", ""), query.get("signature", ""))
+    try:
+        data = await anyio.to_thread.run_sync(services.store.get, key, _LARGEST_FILE)
+    except (ObjectNotFound, InvalidKey):
+        raise Problem("not_found") from None
+    return Response(data, media_type=content_type(key), headers=_HEADERS)
+
+
+def content_type(key: str) -> str:
+    """Return the content type of an object by its key's ending."""
+    return _CONTENT_TYPES.get(PurePosixPath(key).suffix, "application/octet-stream")
+
+
+routes: list[BaseRoute] = [Route("/files/{key:path}", get_file, methods=["GET"])]
+
+_VARIANTS: tuple[tuple[Literal["get", "head"], str, str | None], ...] = (
+    ("get", "Fetch a file by its link", "application/octet-stream"),
+    ("head", "Look at a file by its link", None),
+)
+
+operations = [
+    Operation(
+        method=method,
+        path="/files/{key:path}",
+        operation_id=f"{method}_file",
+        summary=summary,
+        description="Links are made by the gateway and expire; nobody else can make one.",
+        parameters=(
+            Parameter("expires", "query", "Seconds since the epoch.", required=True),
+            Parameter("signature", "query", "Made by the gateway.", required=True),
+        ),
+        responses={200: Answer("The object.", media_type=media_type)},
+        problems=("link_invalid", "link_expired", "not_found", "store_unavailable"),
+        tag="Files",
+    )
+    for method, summary, media_type in _VARIANTS
+]

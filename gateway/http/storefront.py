@@ -1,0 +1,229 @@
+"""Books and previews, as the shop uses them."""
+
+import anyio.to_thread
+from pydantic import BaseModel
+from sqlalchemy import select
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from gateway.catalogue import is_draft
+from gateway.errors import Problem
+from gateway.etags import matches, strong_etag
+from gateway.http.auth import require_token
+from gateway.http.bodies import idempotency_key, read_json
+from gateway.http.openapi import Answer, Operation, Parameter
+from gateway.preview_document import DRAFT_LABEL, book_summary, preview_document
+from gateway.preview_images import make_missing
+from gateway.previews import PREVIEW, Queued, create_preview, request_page, retry
+from gateway.records import Job, Page, Preview, reading
+from gateway.schema import (
+    BookList,
+    JobAccepted,
+    PageRequest,
+    PreviewDocument,
+    PreviewRequest,
+)
+from gateway.services import Services
+from gateway.status_board import SECONDS_PER_PAGE
+
+_RETRY_AFTER_S = "2"
+
+
+async def list_books(request: Request) -> Response:
+    """The books on offer."""
+    services: Services = request.app.state.services
+    document = BookList(books=[book_summary(book) for book in services.books.all()])
+    body = document.model_dump_json().encode()
+    etag = strong_etag(body)
+    headers = {"ETag": etag, "Cache-Control": "public, max-age=60"}
+    if matches(request.headers.get("if-none-match"), etag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type="application/json")
+
+
+async def post_preview(request: Request) -> Response:
+    """Queue a preview."""
+    services: Services = request.app.state.services
+    wanted = await read_json(request, PreviewRequest)
+    key = idempotency_key(request)
+    queued = await anyio.to_thread.run_sync(create_preview, services, wanted, key)
+    return await _accepted(services, queued)
+
+
+async def post_page(request: Request) -> Response:
+    """Queue another take of a page."""
+    services: Services = request.app.state.services
+    preview_id = require_token(request)
+    wanted = await read_json(request, PageRequest)
+    if preview_id != wanted.preview_id:
+        raise Problem("preview_unknown")
+    key = idempotency_key(request)
+    queued = await anyio.to_thread.run_sync(request_page, services, wanted, key)
+    return await _accepted(services, queued)
+
+
+async def post_retry(request: Request) -> Response:
+    """Queue a failed job again."""
+    services: Services = request.app.state.services
+    preview_id = require_token(request)
+    job_id = request.path_params["job_id"]
+    queued = await anyio.to_thread.run_sync(retry, services, job_id, preview_id)
+    return await _accepted(services, queued)
+
+
+async def get_preview(request: Request) -> Response:
+    """The preview: texts, pictures, price."""
+    services: Services = request.app.state.services
+    preview_id = request.path_params["preview_id"]
+    if require_token(request) != preview_id:
+        raise Problem("preview_unknown")
+    document = await anyio.to_thread.run_sync(_document, services, preview_id)
+    return _json(document, headers={"Cache-Control": "private, no-store"})
+
+
+def _document(services: Services, preview_id: str) -> PreviewDocument:
+    now = services.clock.now()
+    with reading(services.engine) as session:
+        preview = session.get(Preview, preview_id)
+        if preview is None:
+            raise Problem("preview_unknown")
+    if preview.expires_at > now:
+        make_missing(services, preview_id)
+    with reading(services.engine) as session:
+        job = session.scalars(
+            select(Job).where(Job.preview_id == preview_id, Job.kind == PREVIEW)
+        ).one()
+        pages = session.scalars(select(Page).where(Page.preview_id == preview_id)).all()
+        book = services.books.book(preview.book_id)
+        return preview_document(preview, job, pages, book, link=services.links.url, now=now)
+
+
+async def _accepted(services: Services, queued: Queued) -> Response:
+    services.dispatcher.wake()
+    await services.board.publish(queued.job_id)
+    base = str(services.settings.public_url).rstrip("/")
+    status_url = f"{base}/api/preview-status/{queued.job_id}"
+    draft = is_draft(services.books.book(queued.book_id))
+    answer = JobAccepted(
+        job_id=queued.job_id,
+        preview_id=queued.preview_id,
+        estimated_time_seconds=queued.pages * SECONDS_PER_PAGE,
+        message=DRAFT_LABEL if draft else "The pictures are being made.",
+        access_token=services.tokens.issue(queued.preview_id),
+        status_url=status_url,
+        events_url=f"{status_url}/events",
+        preview_url=f"{base}/api/preview/{queued.preview_id}",
+        draft=draft,
+    )
+    headers = {
+        "Location": status_url,
+        "Retry-After": _RETRY_AFTER_S,
+        "Cache-Control": "private, no-store",
+    }
+    return _json(answer, status=202, headers=headers)
+
+
+def _json(document: BaseModel, *, headers: dict[str, str], status: int = 200) -> Response:
+    return Response(
+        document.model_dump_json(), status, headers=headers, media_type="application/json"
+    )
+
+
+routes: list[BaseRoute] = [
+    Route("/api/books", list_books, methods=["GET"]),
+    Route("/api/preview", post_preview, methods=["POST"]),
+    Route("/api/preview/{job_id}/retry", post_retry, methods=["POST"]),
+    Route("/api/preview/{preview_id}", get_preview, methods=["GET"]),
+    Route("/api/generate-page", post_page, methods=["POST"]),
+]
+
+_IDEMPOTENCY = Parameter(
+    "Idempotency-Key",
+    "header",
+    "1–255 visible characters. The same key with the same body gets the same answer again.",
+)
+_ACCEPTED = Answer(
+    "The job is queued.",
+    JobAccepted,
+    headers={"Location": "Where its status is.", "Retry-After": "Seconds until the first poll."},
+)
+_TROUBLES = ("database_unavailable",)
+_BODY = ("invalid_request", "malformed_json", "unsupported_content_type")
+
+operations = [
+    Operation(
+        method="get",
+        path="/api/books",
+        operation_id="list_books",
+        summary="List the books on offer",
+        responses={
+            200: Answer("The books.", BookList, headers={"ETag": "Changes with the list."}),
+            304: Answer("Nothing changed."),
+        },
+        parameters=(Parameter("If-None-Match", "header", "ETags that the caller has."),),
+    ),
+    Operation(
+        method="post",
+        path="/api/preview",
+        operation_id="create_preview",
+        summary="Ask for the preview of a book",
+        description=(
+            "The answer's access_token opens this preview and nothing else. `theme` is accepted "
+            "as another name of `book_id`."
+        ),
+        request_model=PreviewRequest,
+        responses={202: _ACCEPTED},
+        parameters=(_IDEMPOTENCY,),
+        problems=(
+            "photo_unknown",
+            "book_unknown",
+            "style_unknown",
+            "idempotency_key_reused",
+            *_BODY,
+            *_TROUBLES,
+        ),
+    ),
+    Operation(
+        method="get",
+        path="/api/preview/{preview_id}",
+        operation_id="get_preview",
+        summary="Get a preview: texts, watermarked pictures, price",
+        description="Picture links expire; fetch the preview again for fresh ones.",
+        responses={200: Answer("The preview.", PreviewDocument)},
+        security="preview_token",
+        problems=("token_required", "preview_unknown", "store_unavailable", *_TROUBLES),
+    ),
+    Operation(
+        method="post",
+        path="/api/preview/{job_id}/retry",
+        operation_id="retry_job",
+        summary="Try a failed job again",
+        description="Only pages that are missing are rendered.",
+        responses={202: _ACCEPTED},
+        security="preview_token",
+        problems=("token_required", "job_unknown", "job_not_failed", "photo_unknown", *_TROUBLES),
+    ),
+    Operation(
+        method="post",
+        path="/api/generate-page",
+        operation_id="generate_page",
+        summary="Ask for another take of a preview page",
+        description="When it is completed it becomes the page that the preview shows.",
+        request_model=PageRequest,
+        responses={202: _ACCEPTED},
+        parameters=(_IDEMPOTENCY,),
+        security="preview_token",
+        problems=(
+            "token_required",
+            "preview_unknown",
+            "photo_unknown",
+            "page_unknown",
+            "page_locked",
+            "job_in_progress",
+            "idempotency_key_reused",
+            *_BODY,
+            *_TROUBLES,
+        ),
+    ),
+]

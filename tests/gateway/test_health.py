@@ -1,0 +1,105 @@
+"""GET /health and GET /ready."""
+
+import threading
+from dataclasses import replace
+from datetime import datetime
+
+import anyio
+import pytest
+from starlette.testclient import TestClient
+
+from gateway.app import create_app
+from gateway.health import DependencyStatus, HealthCheck
+from gateway.ports import EndpointError
+from gateway.services import Services
+from storage.errors import StoreUnavailable
+from tests.gateway.fakes import FakeEndpoint, MovableClock
+
+
+def test_a_well_gateway_is_healthy_and_ready(client: TestClient, clock: MovableClock) -> None:
+    response = client.get("/health")
+    document = response.json()
+    assert response.status_code == 200
+    assert document["status"] == "healthy"
+    assert document["service"] == "foxetales-gateway"
+    assert document["version"]
+    assert datetime.fromisoformat(document["timestamp"]) == clock.now()
+    assert set(document["dependencies"]) == {"database", "object_store", "kv", "endpoint"}
+    assert {d["status"] for d in document["dependencies"].values()} == {"ok"}
+    assert all(d["duration_ms"] >= 0 for d in document["dependencies"].values())
+    assert client.get("/ready").json() == {"ready": True}
+
+
+def test_without_the_endpoint_it_is_degraded_but_ready(
+    client: TestClient, endpoint: FakeEndpoint
+) -> None:
+    endpoint.fail_with = EndpointError("away")
+    document = client.get("/health").json()
+    assert document["status"] == "degraded"
+    assert document["dependencies"]["endpoint"]["status"] == "unavailable"
+    assert client.get("/ready").status_code == 200
+
+
+def test_without_the_store_it_is_not_ready(services: Services) -> None:
+    class LostStore:
+        def put(self, key: str, data: bytes, content_type: str) -> None: ...
+        def get(self, key: str, max_bytes: int) -> bytes:
+            raise StoreUnavailable("away")
+
+        def exists(self, key: str) -> bool:
+            raise StoreUnavailable("away")
+
+        def delete(self, key: str) -> None: ...
+        def ping(self) -> None:
+            raise StoreUnavailable("away")
+
+    with TestClient(create_app(replace(services, store=LostStore()))) as client:
+        assert client.get("/health").status_code == 200
+        response = client.get("/ready")
+    assert (response.status_code, response.json()["code"]) == (503, "not_ready")
+    assert response.headers["retry-after"] == "2"
+
+
+@pytest.mark.anyio
+async def test_a_report_is_kept_for_two_seconds(clock: MovableClock) -> None:
+    asked = []
+
+    async def ping() -> None:
+        asked.append(clock.now())
+
+    check = HealthCheck({"database": ping}, clock)
+    await check.report()
+    clock.move(seconds=1.9)
+    await check.report()
+    assert len(asked) == 1
+    clock.move(seconds=0.1)
+    await check.report()
+    assert len(asked) == 2
+
+
+@pytest.mark.anyio
+async def test_many_probes_at_once_cost_one_look(clock: MovableClock) -> None:
+    asked = []
+
+    async def ping() -> None:
+        asked.append(1)
+        await anyio.lowlevel.checkpoint()
+
+    check = HealthCheck({"database": ping}, clock)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(check.report)
+    assert len(asked) == 1
+
+
+@pytest.mark.anyio
+async def test_a_dependency_that_hangs_is_unavailable(clock: MovableClock) -> None:
+    never = threading.Event()
+
+    async def hang() -> None:
+        await anyio.to_thread.run_sync(never.wait, abandon_on_cancel=True)
+
+    report = await HealthCheck({"kv": hang}, clock, patience_s=0.01).report()
+    never.set()
+    assert report.dependencies["kv"].status is DependencyStatus.UNAVAILABLE
+    assert not report.ready

@@ -1,0 +1,68 @@
+"""The pages for people load nothing from elsewhere and run nothing inline."""
+
+import re
+
+import pytest
+from starlette.testclient import TestClient
+
+PAGES = ["/", "/docs"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_html_under_a_strict_policy(client: TestClient, path: str) -> None:
+    response = client.get(path)
+    policy = response.headers["content-security-policy"]
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http://gateway.test" in policy  # pictures come by links to the public address
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_has_nothing_inline_and_nothing_foreign(client: TestClient, path: str) -> None:
+    html = client.get(path).text
+    assert not re.search(r"<script(?![^>]*\bsrc=)", html)
+    assert "<style" not in html
+    assert not re.search(r"\son\w+=", html)
+    assert " style=" not in html
+    for link in re.findall(r'(?:src|href)="([^"]+)"', html):
+        assert link.startswith(("/", "#"))
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_what_a_page_loads_is_there(client: TestClient, path: str) -> None:
+    html = client.get(path).text
+    for link in re.findall(r'"(/static/[^"]+)"', html):
+        assert client.get(link).status_code == 200
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_links_within_a_page_lead_somewhere(client: TestClient, path: str) -> None:
+    html = client.get(path).text
+    ids = set(re.findall(r'id="([^"]+)"', html))
+    assert set(re.findall(r'href="#([^"]+)"', html)) <= ids
+
+
+def test_the_script_finds_its_elements(client: TestClient) -> None:
+    html, script = client.get("/").text, client.get("/static/home.js").text
+    ids = set(re.findall(r'id="([^"]+)"', html))
+    assert set(re.findall(r'byId\("([^"]+)"\)', script)) <= ids
+
+
+def test_the_form_labels_every_field(client: TestClient) -> None:
+    html = client.get("/").text
+    assert '<html lang="en">' in html
+    for field in re.findall(r'<input id="([^"]+)"', html):
+        assert f'for="{field}"' in html
+
+
+def test_the_docs_name_every_path_and_problem(client: TestClient) -> None:
+    html = client.get("/docs").text
+    assert "/api/preview-status/{job_id}" in html
+    assert "photo_too_many_pixels" in html
+
+
+def test_static_files_do_not_lead_out_of_their_folder(client: TestClient) -> None:
+    for path in ("/static/../settings.py", "/static/%2e%2e/settings.py", "/static/"):
+        assert client.get(path).status_code == 404

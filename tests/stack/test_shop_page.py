@@ -1,0 +1,68 @@
+"""The page to try it on, in a real Chromium: a photo and a name in, three labelled pages out."""
+
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.stack.conftest import System
+
+pytestmark = [pytest.mark.stack, pytest.mark.comfyui, pytest.mark.timeout(300)]
+
+PATIENCE_S = 120
+OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",  # tests may run as root, and the pages are our own
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    for option in (*OPTIONS, f"--user-data-dir={tmp_path / 'chromium'}"):
+        options.add_argument(option)
+    options.binary_location = "/usr/bin/chromium"
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    browser = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    yield browser
+    browser.quit()
+
+
+def test_a_parent_sees_three_pages_that_are_labelled_as_drafts(
+    system: System, browser: webdriver.Chrome
+) -> None:
+    wait = WebDriverWait(browser, PATIENCE_S)
+    browser.get(system.stack.gateway_url)
+    wait.until(lambda page: page.find_elements(By.NAME, "book_id"))
+    photo = str(files("skimage") / "data" / "astronaut.png")
+    browser.find_element(By.ID, "photo").send_keys(photo)
+    browser.find_element(By.ID, "child-name").send_keys("Nguyễn Thị Ánh")
+    browser.find_element(By.ID, "go").click()
+    wait.until(lambda page: page.execute_script(PICTURES_THAT_LOADED) == 3)
+    text = browser.find_element(By.TAG_NAME, "body").text
+    assert "Nguyễn Thị Ánh" in text
+    assert text.count("Draft look") >= 4  # once for the preview, once on each page
+    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]  # selenium has no types here
+
+
+def test_a_person_can_read_the_api(system: System, browser: webdriver.Chrome) -> None:
+    browser.get(f"{system.stack.gateway_url}/docs")
+    assert "/api/upload-photo" in browser.find_element(By.TAG_NAME, "body").text
+    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]  # as above
+
+
+PICTURES_THAT_LOADED = """
+    return [...document.images].filter(
+        image => image.src.includes("/files/") && image.complete && image.naturalWidth === 1024
+    ).length
+"""
