@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
 
 from contract.errors import ErrorCode
+from contract.result import PageTimings
 from contract.status import JobStatus, PageStatus
 from contract.types import Identifier
 
@@ -101,11 +102,12 @@ class PublicError(_Answer):
 
 
 class PageProgress(_Answer):
-    """The state of one page of a job."""
+    """The state of one page of a job; ``timings`` says where its time went once it is completed."""
 
     page_number: int
     status: PageStatus
     error: PublicError | None = None
+    timings: PageTimings | None = None
 
 
 class JobStatusDocument(_Answer):

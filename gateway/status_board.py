@@ -16,6 +16,7 @@ import anyio.to_thread
 from sqlalchemy import Engine, select
 
 from contract.errors import JobError
+from contract.result import PageTimings
 from contract.status import JobStatus, PageStatus
 from gateway.etags import strong_etag
 from gateway.ports import KeyValue
@@ -181,7 +182,10 @@ def status_document(job: Job, pages: Iterable[Page], *, draft: bool) -> JobStatu
     the same bytes, and so the same ETag, at every gateway."""
     listed = [
         PageProgress(
-            page_number=page.page_number, status=page.status, error=public_error(page.error)
+            page_number=page.page_number,
+            status=page.status,
+            error=public_error(page.error),
+            timings=PageTimings.model_validate(page.timings) if page.timings else None,
         )
         for page in pages
     ]
