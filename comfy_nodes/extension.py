@@ -4,6 +4,8 @@ from comfy_api.latest import ComfyExtension, io
 
 from .contour_feather.node import ContourFeather
 from .draft_portrait.node import DraftPortrait, register_model_folder
+from .identity.apply.node import IdentityApply, PulidInjectorLoader
+from .identity.apply.node import register_model_folder as register_pulid_folder
 from .skin_shift.node import SkinShift
 
 
@@ -11,6 +13,7 @@ class FoxetalesExtension(ComfyExtension):  # type: ignore[misc]  # ComfyUI ships
     """The Foxetales nodes."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        """All nodes of the pack; makes their model folder known first."""
+        """All nodes of the pack; makes their model folders known first."""
         register_model_folder()
-        return [ContourFeather, DraftPortrait, SkinShift]
+        register_pulid_folder()
+        return [ContourFeather, DraftPortrait, IdentityApply, PulidInjectorLoader, SkinShift]

@@ -1,0 +1,1 @@
+"""What makes workflow files fit to be released: checks, releases, differences in words."""
