@@ -1,0 +1,1 @@
+"""Identity apply: PuLID's half that acts inside FLUX."""

@@ -1,0 +1,157 @@
+"""PuLID injector loader and Identity apply as ComfyUI nodes."""
+
+from pathlib import Path
+from typing import Any
+
+import folder_paths
+import torch
+from comfy_api.latest import io
+
+from ..embedding import Identity
+from ..errors import WeightsError
+from .applied import Applied, Injector, check_settings
+from .errors import SettingsError
+from .loader import load_injector
+from .model import with_identity
+
+MODEL_FOLDER = "pulid"
+DEFAULT_MODEL = "pulid_flux_v0.9.1.safetensors"
+
+InjectorType = io.Custom("FOXETALES_PULID_INJECTOR")
+IdentityType = io.Custom("FOXETALES_IDENTITY")
+
+
+def register_model_folder() -> None:
+    """Make the folder of PuLID files known to ComfyUI; doing so twice does no harm."""
+    folder_paths.add_model_folder_path(
+        MODEL_FOLDER, str(Path(folder_paths.models_dir) / MODEL_FOLDER)
+    )
+
+
+class PulidInjectorLoader(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships no types
+    """File name in, injector out: the half of PuLID-FLUX that acts inside the model."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Names, types and limits that ComfyUI shows."""
+        return io.Schema(
+            node_id="FoxetalesPulidInjectorLoader",
+            display_name="PuLID injector loader",
+            category="foxetales/identity",
+            description="Loads the injecting half of a PuLID-FLUX file, and nothing else of it.",
+            inputs=[
+                io.Combo.Input(
+                    "pulid_file",
+                    options=_models(),
+                    default=DEFAULT_MODEL,
+                    tooltip=f"PuLID-FLUX file in models/{MODEL_FOLDER}.",
+                )
+            ],
+            outputs=[InjectorType.Output(display_name="injector")],
+        )
+
+    @classmethod
+    def validate_inputs(cls, pulid_file: str) -> bool | str:
+        """The server of ComfyUI 0.3.75 does not check choices of V3 nodes."""
+        try:
+            _model_path(pulid_file)
+        except WeightsError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def execute(cls, pulid_file: str) -> io.NodeOutput:
+        """Load the injector.
+
+        Raises:
+            WeightsError: the file is missing, cut short, or not PuLID-FLUX.
+        """
+        return io.NodeOutput(load_injector(_model_path(pulid_file)))
+
+
+class IdentityApply(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships no types
+    """MODEL, injector and identity in, MODEL out: it draws that person."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Names, types and limits that ComfyUI shows."""
+
+        def share(name: str, default: float, tooltip: str) -> io.Float.Input:
+            return io.Float.Input(
+                name, default=default, min=0.0, max=1.0, step=0.01, tooltip=tooltip
+            )
+
+        return io.Schema(
+            node_id="FoxetalesIdentityApply",
+            display_name="Identity apply",
+            category="foxetales/identity",
+            description="Makes a FLUX model draw a person. Several in a row show several people; "
+            "give each a mask.",
+            inputs=[
+                io.Model.Input("model"),
+                InjectorType.Input("injector"),
+                IdentityType.Input("identity"),
+                io.Float.Input("weight", default=1.0, min=0.0, max=3.0, step=0.05),
+                share("start_at", 0.0, "Share of the sampling at which it begins to act."),
+                share("end_at", 1.0, "Share of the sampling at which it ceases to act."),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="Where the person is, in the picture's own size.",
+                ),
+            ],
+            outputs=[io.Model.Output(display_name="model")],
+        )
+
+    @classmethod
+    def validate_inputs(
+        cls, weight: float = 1.0, start_at: float = 0.0, end_at: float = 1.0
+    ) -> bool | str:
+        """Refuse numbers out of range before anything runs; linked ones come as None."""
+        try:
+            check_settings(
+                1.0 if weight is None else weight,
+                0.0 if start_at is None else start_at,
+                1.0 if end_at is None else end_at,
+            )
+        except SettingsError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def execute(
+        cls,
+        model: Any,
+        injector: Injector,
+        identity: Identity,
+        weight: float,
+        start_at: float,
+        end_at: float,
+        mask: torch.Tensor | None = None,
+    ) -> io.NodeOutput:
+        """A clone of the model that shows the identity; mask float [M, H, W], 0..1.
+
+        Raises:
+            IdentityError: the model is not FLUX, the identity is of another PuLID file, or a
+                number or the mask is out of range; the message begins with a stable code.
+        """
+        applied = Applied(injector, identity, weight, start_at, end_at, mask)
+        return io.NodeOutput(with_identity(model, applied))
+
+
+def _models() -> list[str]:
+    """PuLID files that are there; the default even when it is not, so that the node can be seen."""
+    names: list[str] = folder_paths.get_filename_list(MODEL_FOLDER)
+    return names if DEFAULT_MODEL in names else [DEFAULT_MODEL, *names]
+
+
+def _model_path(name: str) -> Path:
+    """The file of a model's name.
+
+    Raises:
+        WeightsError: there is no such file.
+    """
+    # Only names from the folder's own list: a prompt must not reach other files.
+    if name not in folder_paths.get_filename_list(MODEL_FOLDER):
+        raise WeightsError(f"{name!r} is not in models/{MODEL_FOLDER}")
+    return Path(folder_paths.get_full_path_or_raise(MODEL_FOLDER, name))
