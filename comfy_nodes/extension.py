@@ -6,6 +6,14 @@ from .contour_feather.node import ContourFeather
 from .draft_portrait.node import DraftPortrait, register_model_folder
 from .identity.apply.node import IdentityApply, PulidInjectorLoader
 from .identity.apply.node import register_model_folder as register_pulid_folder
+from .identity.extract.nodes import (
+    EvaClipLoader,
+    FaceAnalysisLoader,
+    IdentityExtract,
+    PulidEncoderLoader,
+)
+from .identity.files import IdentityLoad, IdentitySave
+from .identity.folders import register_model_folders
 from .skin_shift.node import SkinShift
 
 
@@ -15,5 +23,18 @@ class FoxetalesExtension(ComfyExtension):  # type: ignore[misc]  # ComfyUI ships
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """All nodes of the pack; makes their model folders known first."""
         register_model_folder()
+        register_model_folders()
         register_pulid_folder()
-        return [ContourFeather, DraftPortrait, IdentityApply, PulidInjectorLoader, SkinShift]
+        return [
+            ContourFeather,
+            DraftPortrait,
+            EvaClipLoader,
+            FaceAnalysisLoader,
+            IdentityApply,
+            IdentityExtract,
+            IdentityLoad,
+            IdentitySave,
+            PulidEncoderLoader,
+            PulidInjectorLoader,
+            SkinShift,
+        ]

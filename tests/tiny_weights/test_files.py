@@ -3,7 +3,6 @@
 import hashlib
 import importlib
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,6 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from handler.comfy.launcher import TorchvisionOperators
 from tests.comfy_nodes.pictures import astronaut
 from tests.tiny_weights import (
     FILES,
@@ -33,6 +31,7 @@ from tests.tiny_weights import (
 )
 from tests.tiny_weights.portrait import BOX, LANDMARKS, SIZE
 from tests.tiny_weights.text_encoders import T5_CONFIG_KEY, write_t5
+from tests.torchvision import allow_torchvision
 
 PUBLISHED_BYTES = {
     "pulid/pulid_flux_v0.9.1.safetensors": 1_142_099_520,
@@ -114,8 +113,7 @@ def test_evas_blocks_share_their_values_on_disk(models: Path) -> None:
 
 
 def test_timm_takes_eva_without_a_tensor_left_over(models: Path) -> None:
-    if not any(isinstance(finder, TorchvisionOperators) for finder in sys.meta_path):
-        sys.meta_path.insert(0, TorchvisionOperators())  # for good: torchvision is imported once
+    allow_torchvision()
     eva = importlib.import_module("timm.models.eva")
     with torch.device("meta"):
         model = eva.eva02_large_patch14_clip_336(num_classes=768)

@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 
 from comfy_nodes.identity.apply.applied import Applied, Injector
 from comfy_nodes.identity.embedding import Identity
-from handler.comfy.launcher import TorchvisionOperators
 from tests.comfy_nodes.pictures import ROOT
+from tests.torchvision import allow_torchvision
 
 WIDTH, IDENTITY_WIDTH = 48, 2048
 SHA = "a" * 64
@@ -26,7 +26,7 @@ State = dict[str, torch.Tensor]
 def comfyui() -> None:
     """Make `comfy` importable, on the CPU; its folder comes last, since it owns plain names."""
     sys.path.append(str(ROOT / "build" / "comfyui"))
-    sys.meta_path.insert(0, TorchvisionOperators())
+    allow_torchvision()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what ComfyUI and its libraries warn of at import
         importlib.import_module("comfy.cli_args").args.cpu = True
