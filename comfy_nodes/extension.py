@@ -5,7 +5,6 @@ from comfy_api.latest import ComfyExtension, io
 from .contour_feather.node import ContourFeather
 from .draft_portrait.node import DraftPortrait, register_model_folder
 from .identity.apply.node import IdentityApply, PulidInjectorLoader
-from .identity.apply.node import register_model_folder as register_pulid_folder
 from .identity.extract.nodes import (
     EvaClipLoader,
     FaceAnalysisLoader,
@@ -24,7 +23,6 @@ class FoxetalesExtension(ComfyExtension):  # type: ignore[misc]  # ComfyUI ships
         """All nodes of the pack; makes their model folders known first."""
         register_model_folder()
         register_model_folders()
-        register_pulid_folder()
         return [
             ContourFeather,
             DraftPortrait,

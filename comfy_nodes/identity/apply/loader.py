@@ -8,8 +8,9 @@ import comfy.model_patcher
 import comfy.ops
 import comfy.patcher_extension
 
+from ..weights import file_sha256
 from .applied import Injector
-from .weights import file_sha256, read_attentions
+from .weights import read_attentions
 
 
 def load_injector(path: Path) -> Injector:

@@ -1,31 +1,19 @@
 """PuLID injector loader and Identity apply as ComfyUI nodes."""
 
-from pathlib import Path
 from typing import Any
 
-import folder_paths
 import torch
 from comfy_api.latest import io
 
 from ..embedding import Identity
-from ..errors import WeightsError
+from ..folders import PULID, PULID_FILE, check, names, path_of
 from .applied import Applied, Injector, check_settings
 from .errors import SettingsError
 from .loader import load_injector
 from .model import with_identity
 
-MODEL_FOLDER = "pulid"
-DEFAULT_MODEL = "pulid_flux_v0.9.1.safetensors"
-
 InjectorType = io.Custom("FOXETALES_PULID_INJECTOR")
 IdentityType = io.Custom("FOXETALES_IDENTITY")
-
-
-def register_model_folder() -> None:
-    """Make the folder of PuLID files known to ComfyUI; doing so twice does no harm."""
-    folder_paths.add_model_folder_path(
-        MODEL_FOLDER, str(Path(folder_paths.models_dir) / MODEL_FOLDER)
-    )
 
 
 class PulidInjectorLoader(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships no types
@@ -42,9 +30,9 @@ class PulidInjectorLoader(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships 
             inputs=[
                 io.Combo.Input(
                     "pulid_file",
-                    options=_models(),
-                    default=DEFAULT_MODEL,
-                    tooltip=f"PuLID-FLUX file in models/{MODEL_FOLDER}.",
+                    options=names(PULID, PULID_FILE),
+                    default=PULID_FILE,
+                    tooltip=f"PuLID-FLUX file in models/{PULID}.",
                 )
             ],
             outputs=[InjectorType.Output(display_name="injector")],
@@ -53,11 +41,7 @@ class PulidInjectorLoader(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships 
     @classmethod
     def validate_inputs(cls, pulid_file: str) -> bool | str:
         """The server of ComfyUI 0.3.75 does not check choices of V3 nodes."""
-        try:
-            _model_path(pulid_file)
-        except WeightsError as error:
-            return str(error)
-        return True
+        return check(PULID, pulid_file)
 
     @classmethod
     def execute(cls, pulid_file: str) -> io.NodeOutput:
@@ -66,7 +50,7 @@ class PulidInjectorLoader(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships 
         Raises:
             WeightsError: the file is missing, cut short, or not PuLID-FLUX.
         """
-        return io.NodeOutput(load_injector(_model_path(pulid_file)))
+        return io.NodeOutput(load_injector(path_of(PULID, pulid_file)))
 
 
 class IdentityApply(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships no types
@@ -137,21 +121,3 @@ class IdentityApply(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships no typ
         """
         applied = Applied(injector, identity, weight, start_at, end_at, mask)
         return io.NodeOutput(with_identity(model, applied))
-
-
-def _models() -> list[str]:
-    """PuLID files that are there; the default even when it is not, so that the node can be seen."""
-    names: list[str] = folder_paths.get_filename_list(MODEL_FOLDER)
-    return names if DEFAULT_MODEL in names else [DEFAULT_MODEL, *names]
-
-
-def _model_path(name: str) -> Path:
-    """The file of a model's name.
-
-    Raises:
-        WeightsError: there is no such file.
-    """
-    # Only names from the folder's own list: a prompt must not reach other files.
-    if name not in folder_paths.get_filename_list(MODEL_FOLDER):
-        raise WeightsError(f"{name!r} is not in models/{MODEL_FOLDER}")
-    return Path(folder_paths.get_full_path_or_raise(MODEL_FOLDER, name))

@@ -1,8 +1,6 @@
 """Reads the injecting half of a PuLID-FLUX file."""
 
-import hashlib
 import re
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -79,18 +77,6 @@ def read_attentions(path: Path, operations: Any = nn) -> Attentions:
             )
     made.load_state_dict(state, assign=True)
     return made.eval().requires_grad_(False)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, 64 hexadecimal digits; read once as long as the file does not change."""
-    stat = path.stat()
-    return _file_sha256(path, stat.st_mtime_ns, stat.st_size)
-
-
-@lru_cache(maxsize=16)
-def _file_sha256(path: Path, _changed_ns: int, _size: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:

@@ -172,7 +172,7 @@ def test_an_injector_for_another_flux_is_refused(injector: Injector, tmp_path: P
 
 def test_the_node_names_what_it_refuses_before_anything_runs() -> None:
     node = module("comfy_nodes.identity.apply.node")
-    node.register_model_folder()
+    module("comfy_nodes.identity.folders").register_model_folders()
     assert node.IdentityApply.validate_inputs(weight=1.0, start_at=0.0, end_at=1.0) is True
     assert node.IdentityApply.validate_inputs(weight=None, start_at=None, end_at=None) is True
     assert "after end_at" in node.IdentityApply.validate_inputs(start_at=0.9, end_at=0.1)
