@@ -6,22 +6,23 @@ node and input each slot fills. Nothing outside this module knows a node's id.
 
 import copy
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from contract.job import SlotValue
 from handler.errors import InvalidSlot, UnknownWorkflow, WorkflowInvalid
+from handler.slots import FILE_SLOTS, Output, OutputType, Slot, SlotsFile, checked, filling
 
 Graph = dict[str, dict[str, Any]]
-SlotType = Literal["image", "text", "integer", "number", "choice"]
 
-PAGE_OUTPUT = "page"
+OUTPUT_NAMES: Final[Mapping[OutputType, str]] = {"image": "page", "identity": "identity"}
+"""What the one output of a workflow is called, by what it is."""
+
 PREFIX_SLOT = "filename_prefix"
 SEED_SLOT = "seed"
 RESERVED_SLOTS = frozenset({PREFIX_SLOT, SEED_SLOT})
@@ -29,60 +30,18 @@ RESERVED_SLOTS = frozenset({PREFIX_SLOT, SEED_SLOT})
 and names a file of an earlier run, so every run writes under a name of its own."""
 
 _FILE = re.compile(r"v([1-9][0-9]*)\.json")
-
-
-class Slot(BaseModel):
-    """One named place in a graph. ``choices``, if given, are the only values of a choice."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    node: str
-    input: str
-    type: SlotType
-    required: bool
-    default: int | float | str | None = None
-    choices: tuple[str, ...] = ()
-    description: str = ""
-
-
-class Output(BaseModel):
-    """The output node whose first image is the result."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    node: str
-
-
-class ModelFile(BaseModel):
-    """A file that the graph loads from one of ComfyUI's models folders."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    folder: str
-    file: str
-
-
-class SlotsFile(BaseModel):
-    """The contents of ``v<N>.slots.json``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    version: int = Field(ge=1)
-    label: str
-    slots: dict[str, Slot]
-    outputs: dict[str, Output]
-    node_packs: tuple[str, ...] = ()
-    models: tuple[ModelFile, ...] = ()
+_PLACES = {"image": "page's assets", "identity": "job's identity"}
 
 
 @dataclass(frozen=True)
 class FilledGraph:
-    """A graph ready to be submitted, the node whose image is wanted, and the nodes' titles."""
+    """A graph ready to be submitted, the node whose file is wanted, the nodes' titles, and what
+    the file is."""
 
     prompt: Graph
     output_node: str
     titles: Mapping[str, str]
+    makes: OutputType = "image"
 
 
 @dataclass(frozen=True)
@@ -103,54 +62,64 @@ class Workflow:
         """Node id → class name."""
         return {node_id: node["class_type"] for node_id, node in self.graph.items()}
 
-    def check(self, values: Mapping[str, SlotValue], images: frozenset[str]) -> None:
-        """Check that a job's slot values and image slots fit this workflow.
+    @property
+    def output(self) -> Output:
+        """The one output."""
+        return next(iter(self.spec.outputs.values()))
+
+    @property
+    def makes(self) -> OutputType:
+        """What the output's file is."""
+        return self.output.type
+
+    @property
+    def identity_slot(self) -> str | None:
+        """The name of the slot that takes an identity, if there is one."""
+        return self.spec.identity_slot
+
+    def check(self, values: Mapping[str, SlotValue], files: frozenset[str]) -> None:
+        """Check that a job's slot values and the slots it has files for fit this workflow.
 
         Raises:
             InvalidSlot: one is unknown, missing, reserved, or of another type.
         """
         slots = self.spec.slots
-        for name in sorted({*values, *images}):
+        for name in sorted({*values, *files}):
             if name not in slots:
                 raise InvalidSlot(f"{self.label} has no slot {_shown(name)}")
             if name in RESERVED_SLOTS:
                 raise InvalidSlot(f"slot {name!r} is filled by the worker")
-            if (name in images) != (slots[name].type == "image") or name in images & set(values):
-                wanted = "assets" if slots[name].type == "image" else "slots"
-                raise InvalidSlot(f"slot {name!r} belongs into the page's {wanted}")
+            if (name in files) != (slots[name].type in FILE_SLOTS) or name in files & set(values):
+                place = _PLACES.get(slots[name].type, "page's slots")
+                raise InvalidSlot(f"slot {name!r} belongs into the {place}")
         for name, value in values.items():
-            _checked(name, slots[name], value)
+            checked(name, slots[name], value)
         for name, slot in slots.items():
-            if slot.required and name not in {*values, *images, *RESERVED_SLOTS}:
+            if slot.required and name not in {*values, *files, *RESERVED_SLOTS}:
                 raise InvalidSlot(f"slot {name!r} of {self.label} is missing")
 
     def fill(
         self,
         values: Mapping[str, SlotValue],
-        images: Mapping[str, str],
+        files: Mapping[str, str],
         *,
         filename_prefix: str,
         seed: int,
     ) -> FilledGraph:
-        """Return the graph with its slots filled; ``images`` maps slots to input file names.
+        """Return the graph with its slots filled; ``files`` maps slots to input file names.
 
         Raises:
             InvalidSlot: see :meth:`check`.
         """
-        self.check(values, frozenset(images))
+        self.check(values, frozenset(files))
         prompt = copy.deepcopy(self.graph)
         slots = self.spec.slots
-        filling: dict[str, SlotValue] = {
-            n: s.default for n, s in slots.items() if s.default is not None
-        }
-        filling |= {name: _checked(name, slots[name], value) for name, value in values.items()}
-        filling |= images
-        filling |= {PREFIX_SLOT: filename_prefix}
+        filled = filling(slots, values) | dict(files) | {PREFIX_SLOT: filename_prefix}
         if SEED_SLOT in slots:
-            filling |= {SEED_SLOT: seed}
-        for name, value in filling.items():
+            filled |= {SEED_SLOT: seed}
+        for name, value in filled.items():
             prompt[slots[name].node]["inputs"][slots[name].input] = value
-        return FilledGraph(prompt, self.spec.outputs[PAGE_OUTPUT].node, _titles(prompt))
+        return FilledGraph(prompt, self.output.node, _titles(prompt), self.makes)
 
 
 class Workflows:
@@ -276,8 +245,19 @@ def _check_places(path: Path, graph: Graph, spec: SlotsFile) -> None:
     prefix = spec.slots.get(PREFIX_SLOT)
     if prefix is None or prefix.type != "text":
         raise WorkflowInvalid(f"{path}: slot {PREFIX_SLOT!r} (text) is missing")
-    if PAGE_OUTPUT not in spec.outputs:
-        raise WorkflowInvalid(f"{path}: output {PAGE_OUTPUT!r} is missing")
+    if sum(slot.type == "identity" for slot in spec.slots.values()) > 1:
+        raise WorkflowInvalid(f"{path}: there is more than one identity slot")
+    _check_output(path, graph, spec)
+
+
+def _check_output(path: Path, graph: Graph, spec: SlotsFile) -> None:
+    names = ", ".join(repr(name) for name in spec.outputs) or "none"
+    if [OUTPUT_NAMES[output.type] for output in spec.outputs.values()] != list(spec.outputs):
+        raise WorkflowInvalid(
+            f"{path}: an output is called 'page', or 'identity' if it is one; here: {names}"
+        )
+    if len(spec.outputs) != 1:
+        raise WorkflowInvalid(f"{path}: a workflow has one output, 'page' or 'identity': {names}")
     for name, output in spec.outputs.items():
         if output.node not in graph:
             raise WorkflowInvalid(
@@ -288,29 +268,12 @@ def _check_places(path: Path, graph: Graph, spec: SlotsFile) -> None:
 def _check_default(path: Path, name: str, slot: Slot) -> None:
     if slot.default is None:
         return
-    if slot.type == "image":
-        raise WorkflowInvalid(f"{path}: slot {name!r}: an image slot has no default")
+    if slot.type in FILE_SLOTS:
+        raise WorkflowInvalid(f"{path}: slot {name!r}: an {slot.type} slot has no default")
     try:
-        _checked(name, slot, slot.default)
+        checked(name, slot, slot.default)
     except InvalidSlot as error:
         raise WorkflowInvalid(f"{path}: default of {error}") from None
-
-
-def _checked(name: str, slot: Slot, value: SlotValue) -> SlotValue:
-    """Return ``value`` as the slot's type; the value itself never gets into an error's text."""
-    if slot.type in ("text", "choice"):
-        if not isinstance(value, str):
-            raise InvalidSlot(f"slot {name!r} takes a text", input=name)
-        if slot.choices and value not in slot.choices:
-            raise InvalidSlot(f"slot {name!r} takes one of {', '.join(slot.choices)}", input=name)
-        return value
-    if isinstance(value, str | bool) or not math.isfinite(value):
-        raise InvalidSlot(f"slot {name!r} takes a finite {slot.type}", input=name)
-    if slot.type == "integer":
-        if value != int(value):
-            raise InvalidSlot(f"slot {name!r} takes a whole number", input=name)
-        return int(value)
-    return value
 
 
 def _is_link(value: Any) -> bool:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from handler.graph import Graph, SlotsFile, Workflow
+from handler.graph import Graph, Workflow
+from handler.slots import SlotsFile
 from handler.workflows.fit import is_link
 
 _SHOWN = 120

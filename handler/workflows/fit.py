@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from handler.graph import Graph, Slot, Workflow
+from handler.graph import Graph, Workflow
+from handler.slots import Slot
 from handler.workflows.model_list import ListedModel
 from handler.workflows.schema import COMBO, INPUT_FOLDER, InputSchema, Schema
 from handler.workflows.ui_graph import types_fit
@@ -19,6 +20,7 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
 }
 _SLOT_TYPES = {
     "text": ("STRING", COMBO),
+    "identity": ("STRING", COMBO),
     "choice": (COMBO, "STRING"),
     "integer": ("INT", "FLOAT"),
     "number": ("FLOAT",),
@@ -82,7 +84,10 @@ def model_misfits(workflow: Workflow, schema: Schema, models: Models) -> Iterato
 def used_models(workflow: Workflow, schema: Schema) -> dict[tuple[str, str], tuple[str, str]]:
     """Folder and name of each model file that a graph may load, as it is or by the choices of a
     slot → the first node and input that loads it."""
-    choices = {(s.node, s.input): s.choices for s in workflow.spec.slots.values()}
+    choices = {
+        (slot.node, slot.input): [slot.in_node(choice) for choice in slot.allowed]
+        for slot in workflow.spec.slots.values()
+    }
     used: dict[tuple[str, str], tuple[str, str]] = {}
     for node_id, node in workflow.graph.items():
         for name, value in node["inputs"].items():
@@ -158,16 +163,16 @@ def _choice_reason(value: Any, spec: InputSchema) -> str | None:
 
 
 def _slot_reason(slot: Slot, spec: InputSchema) -> str | None:
-    if spec.type not in _SLOT_TYPES[slot.type]:
+    if spec.type not in _SLOT_TYPES[slot.type] and not slot.values:
         return f"is of type {slot.type}, but the input takes {spec.type}"
     if (slot.type == "image") != (spec.file_folder == INPUT_FOLDER):
         return f"is of type {slot.type}, but the input takes {_files_of(spec)}"
     if spec.type == COMBO and slot.type == "text" and not spec.file_folder:
         return "is of type text, but the input has choices: make it a choice"
-    if spec.type == COMBO and slot.type == "choice" and not slot.choices:
+    if slot.type == "choice" and not slot.allowed and spec.type == COMBO:
         return "names no choices"
-    for value in [*slot.choices, *([] if slot.default is None else [slot.default])]:
-        reason = _value_reason(value, spec)
+    for value in [*slot.allowed, *([] if slot.default is None else [slot.default])]:
+        reason = _value_reason(slot.in_node(value), spec)
         if reason:
             return f"allows a value that the input refuses: {reason}"
     return None

@@ -18,7 +18,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from handler.errors import WorkflowInvalid
-from handler.graph import Graph, SlotsFile, Workflow, load_workflow
+from handler.graph import Graph, Workflow, load_workflow
+from handler.slots import FILE_SLOTS, Slot, SlotsFile
 from handler.workflows.check import (
     RELEASED_NAME,
     check_workflow,
@@ -54,8 +55,8 @@ class Edited:
 def release(folder: Path, name: str, edited: Edited, schema: Schema, models: Models) -> Workflow:
     """Add the next version of workflow ``name`` to ``folder`` and return it.
 
-    Image slots get the last version's placeholder back, in place of the artist's own picture, and
-    the defaults of slots follow the graph.
+    Slots for files get the last version's placeholder back, in place of the artist's own, and the
+    defaults of slots follow the graph.
 
     Raises:
         ReleaseRefused: slots don't resolve, the check fails, or nothing changed.
@@ -117,7 +118,7 @@ def _graph_of(edited: Edited, ui: Any, schema: Schema) -> Graph:
 def _put_placeholders_back(last: Workflow, graph: Graph, ui: Any, schema: Schema) -> None:
     for slot in last.spec.slots.values():
         place = graph.get(slot.node, {}).get("inputs", {})
-        if slot.type != "image" or slot.input not in place or is_link(place[slot.input]):
+        if slot.type not in FILE_SLOTS or slot.input not in place or is_link(place[slot.input]):
             continue
         value = last.graph[slot.node]["inputs"][slot.input]
         if place[slot.input] != value:
@@ -144,10 +145,21 @@ def _slots(
     if lost := _unresolved(spec, graph):
         raise ReleaseRefused(lost)
     slots = copy.deepcopy(slots)
-    for slot in slots["slots"].values():
-        if slot.get("default") is not None:
-            slot["default"] = graph[slot["node"]]["inputs"][slot["input"]]
+    for slot_name, slot in spec.slots.items():
+        if slot.default is not None:
+            value = graph[slot.node]["inputs"][slot.input]
+            slots["slots"][slot_name]["default"] = _default(slot_name, slot, value)
     return slots
+
+
+def _default(name: str, slot: Slot, value: Any) -> Any:
+    """The default that puts ``value`` into the node."""
+    if not slot.values:
+        return value
+    for choice, stands_for in slot.values.items():
+        if stands_for == value:
+            return choice
+    raise ReleaseRefused([f"slot {name!r}: none of its values is {value!r}, as the field has it"])
 
 
 def _unresolved(spec: SlotsFile, graph: Graph) -> list[str]:

@@ -54,7 +54,7 @@ def changed(path: str, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         ("slots/slots/photo/default", "x.png", ["'photo'", "default"]),
         ("slots/slots/filename_prefix", None, ["'filename_prefix'", "missing"]),
         ("slots/slots/filename_prefix/input", "images", ["'filename_prefix'", "linked"]),
-        ("slots/outputs/page", None, ["output 'page'", "missing"]),
+        ("slots/outputs/page", None, ["one output", "none"]),
         ("slots/outputs/page", {"node": "nine"}, ["output 'page'", "nine"]),
         ("slots/name", "other", ["other v1"]),
         ("slots/version", 2, ["tiny v2"]),
@@ -69,6 +69,90 @@ def test_files_that_disagree_are_refused_by_name(
     with pytest.raises(WorkflowInvalid) as refusal:
         load_workflow(write_workflow(tmp_path, *changed(path, value)))
     assert all(word in str(refusal.value) for word in [str(tmp_path), *words])
+
+
+def test_an_output_has_the_name_of_what_it_is(tmp_path: Path) -> None:
+    outputs = {"page": {"node": "save", "type": "identity"}}
+    with pytest.raises(WorkflowInvalid, match="called 'page', or 'identity'"):
+        load_workflow(write_workflow(tmp_path, *changed("slots/outputs", outputs)))
+
+
+def test_a_workflow_has_one_output_alone(tmp_path: Path) -> None:
+    outputs = {"page": {"node": "save"}, "identity": {"node": "save", "type": "identity"}}
+    with pytest.raises(WorkflowInvalid, match="one output"):
+        load_workflow(write_workflow(tmp_path, *changed("slots/outputs", outputs)))
+
+
+def identity_slots(*names: str) -> dict[str, Any]:
+    slots = tiny_slots()
+    for number, name in enumerate(names):
+        slots["slots"][name] = {
+            "node": f"identity{number}",
+            "input": "file",
+            "type": "identity",
+            "required": True,
+        }
+    return slots
+
+
+def identity_workflow(folder: Path, *names: str) -> Workflow:
+    """The tiny workflow with nodes that take identities."""
+    graph = tiny_graph()
+    for number in range(len(names)):
+        graph[f"identity{number}"] = {"class_type": "Load", "inputs": {"file": "x.safetensors"}}
+    return load_workflow(write_workflow(folder, graph, identity_slots(*names)))
+
+
+def test_an_identity_slot_is_known_and_takes_a_file(tmp_path: Path) -> None:
+    workflow = identity_workflow(tmp_path, "child")
+    assert workflow.identity_slot == "child"
+    files = {"photo": "run/a.png", "child": "run/b.safetensors"}
+    filled = workflow.fill({}, files, filename_prefix="x", seed=1)
+    assert filled.prompt["identity0"]["inputs"]["file"] == "run/b.safetensors"
+    with pytest.raises(InvalidSlot, match="belongs into the job's identity"):
+        workflow.check({"child": "text"}, frozenset({"photo"}))
+
+
+def test_two_identity_slots_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(WorkflowInvalid, match="more than one identity slot"):
+        identity_workflow(tmp_path, "child", "friend")
+
+
+def valued_workflow(folder: Path, **changes: Any) -> Workflow:
+    """A workflow whose choice stands for a number."""
+    graph, slots = tiny_graph(), tiny_slots()
+    graph["steps"] = {"class_type": "Steps", "inputs": {"steps": 25}}
+    slots["slots"]["quality"] = {
+        "node": "steps",
+        "input": "steps",
+        "type": "choice",
+        "required": False,
+        "default": "standard",
+        "values": {"standard": 25, "fast": 14},
+        **changes,
+    }
+    return load_workflow(write_workflow(folder, graph, slots))
+
+
+@pytest.mark.parametrize(("told", "steps"), [({}, 25), ({"quality": "fast"}, 14)])
+def test_a_choice_puts_the_value_that_it_stands_for(
+    tmp_path: Path, told: dict[str, SlotValue], steps: int
+) -> None:
+    workflow = valued_workflow(tmp_path)
+    filled = workflow.fill(told, {"photo": "a.png"}, filename_prefix="x", seed=1)
+    assert filled.prompt["steps"]["inputs"]["steps"] == steps
+
+
+@pytest.mark.parametrize("value", ["25", "slow", 25])
+def test_a_value_that_is_no_choice_is_refused(tmp_path: Path, value: SlotValue) -> None:
+    with pytest.raises(InvalidSlot, match="'quality'"):
+        valued_workflow(tmp_path).check({"quality": value}, frozenset({"photo"}))
+
+
+@pytest.mark.parametrize("changes", [{"choices": ["standard"]}, {"type": "integer", "default": 25}])
+def test_values_go_with_a_choice_alone(tmp_path: Path, changes: dict[str, Any]) -> None:
+    with pytest.raises(WorkflowInvalid, match=r"quality.*values stand for a choice"):
+        valued_workflow(tmp_path, **changes)
 
 
 def test_the_browsers_format_is_recognised(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +32,8 @@ FILES: Final[Mapping[str, Writer]] = {
     "text_encoders/t5xxl_fp16.safetensors": write_t5,
     "vae/ae.safetensors": write_vae,
     "loras/foxetales_v4.safetensors": write_lora,
+    "loras/style_photorealistic.safetensors": partial(write_lora, seed=1),
+    "loras/style_cartoon_3d.safetensors": partial(write_lora, seed=2),
     "pulid/pulid_flux_v0.9.1.safetensors": write_pulid,
     "eva_clip/EVA02_CLIP_L_336_psz14_s6B.pt": write_eva,
     "face_analysis/scrfd_10g_bnkps.onnx": write_scrfd,

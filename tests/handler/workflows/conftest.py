@@ -1,4 +1,4 @@
-"""A copy of the released draft page that a test may break."""
+"""A copy of a released workflow that a test may break."""
 
 import json
 import shutil
@@ -17,20 +17,21 @@ Edit = Callable[[Any], None]
 
 
 class Draft:
-    """The draft page's files in a folder of workflows of their own."""
+    """One workflow's files in a folder of workflows of their own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = NAME) -> None:
         self.folder = folder
-        shutil.copytree(REPOSITORY / "workflows" / NAME, folder / NAME)
+        self.name = name
+        shutil.copytree(REPOSITORY / "workflows" / name, folder / name)
         lines = (REPOSITORY / "workflows" / "RELEASED").read_text().splitlines(keepends=True)
-        (folder / "RELEASED").write_text("".join(line for line in lines if NAME in line))
+        (folder / "RELEASED").write_text("".join(line for line in lines if f" {name}/" in line))
 
     def read(self, name: str) -> Any:
-        return json.loads((self.folder / NAME / name).read_text())
+        return json.loads((self.folder / self.name / name).read_text())
 
     def edit(self, name: str, change: Edit) -> Path:
         """Change a file in place."""
-        return self.write_edited(self.folder / NAME / name, name, change)
+        return self.write_edited(self.folder / self.name / name, name, change)
 
     def write_edited(self, target: Path, name: str, change: Edit) -> Path:
         """Write a changed copy of a file elsewhere."""

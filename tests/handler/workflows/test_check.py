@@ -50,6 +50,16 @@ def test_an_untouched_copy_has_no_problem(draft: Draft, schema: Schema, models: 
     assert check_folder(draft.folder, schema, models) == []
 
 
+@pytest.mark.parametrize("steps", ["many", 0, 14.5])
+def test_a_choice_must_not_stand_for_what_its_input_refuses(
+    tmp_path: Path, schema: Schema, models: Models, steps: Any
+) -> None:
+    page = Draft(tmp_path, "storybook_page")
+    page.edit("v1.slots.json", put("slots/quality/values/fast", steps))
+    problems = [str(problem) for problem in check_folder(tmp_path, schema, models)]
+    assert any("slot 'quality' allows a value that the input refuses" in p for p in problems)
+
+
 @pytest.mark.parametrize(
     ("file", "path", "value", "words"),
     [

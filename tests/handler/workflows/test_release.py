@@ -64,6 +64,40 @@ def test_what_changed_is_said_in_words(
     assert differences(old, old) == []
 
 
+def with_steps(draft: Draft, target: Path, steps: int) -> Edited:
+    """The artist changes the sampler's steps."""
+
+    def change(ui: Any) -> None:
+        sampler = next(node for node in ui["nodes"] if node["type"] == "KSampler")
+        sampler["widgets_values"][2] = steps
+
+    return Edited(draft.write_edited(target, "v1.ui.json", change))
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Draft:
+    folder = tmp_path / "production"
+    folder.mkdir()
+    return Draft(folder, "storybook_page")
+
+
+def test_the_default_of_a_choice_is_the_one_that_stands_for_the_fields_value(
+    page: Draft, schema: Schema, models: Models, tmp_path: Path
+) -> None:
+    edited = with_steps(page, tmp_path / "edited.json", 14)
+    made = release(page.folder, page.name, edited, schema, models)
+    assert made.spec.slots["quality"].default == "fast"
+
+
+def test_a_field_that_no_choice_stands_for_is_not_released(
+    page: Draft, schema: Schema, models: Models, tmp_path: Path
+) -> None:
+    before = page.state()
+    with pytest.raises(ReleaseRefused, match=r"'quality': none of its values is 30"):
+        release(page.folder, page.name, with_steps(page, tmp_path / "e.json", 30), schema, models)
+    assert page.state() == before
+
+
 def test_the_export_has_to_be_the_same_graph(
     draft: Draft, schema: Schema, models: Models, edited: Edited
 ) -> None:
