@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .faces import ByteImage, Points
+from ..faces import ByteImage, Points
 
 FloatImage = npt.NDArray[np.float32]
 FloatMap = npt.NDArray[np.float32]

@@ -1,6 +1,5 @@
 """Find faces and their five landmarks with the CenterFace network."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -8,10 +7,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .errors import FaceTooSmallError, ModelMissingError, NoFaceError, SeveralFacesError
-
-ByteImage = npt.NDArray[np.uint8]
-Points = npt.NDArray[np.float64]
+from ..faces import ByteImage, Face, the_one
+from .errors import ModelMissingError
 
 # Names of the network's four outputs: centre heat map, box size, centre offset, landmarks.
 _OUTPUTS = ("537", "538", "539", "540")
@@ -22,30 +19,6 @@ _REFINE_SIDE = 320
 _REFINE_SPAN = 2.2
 _SCORE = 0.5
 _OVERLAP = 0.3
-# A face this much smaller than the largest one, by area, is a passer-by or a picture on a wall.
-_PASSER_BY = 0.15
-_SMALLEST_SIDE = 40.0
-
-
-@dataclass(frozen=True)
-class Face:
-    """A face in an image.
-
-    Attributes:
-        score: the network's confidence, 0..1.
-        box: x, y of the top left corner, width, height; pixels.
-        landmarks: float64 [5, 2], x and y in pixels: the eye on the left of the picture, the eye
-            on its right, tip of the nose, left and right corner of the mouth.
-    """
-
-    score: float
-    box: tuple[float, float, float, float]
-    landmarks: Points
-
-    @property
-    def area(self) -> float:
-        """Area of the box in square pixels."""
-        return self.box[2] * self.box[3]
 
 
 def find_faces(photo: ByteImage, model: Path) -> list[Face]:
@@ -79,23 +52,11 @@ def the_face(photo: ByteImage, model: Path) -> Face:
         the face, in pixels of the photo.
 
     Raises:
-        NoFaceError: there is none.
-        SeveralFacesError: a second face has at least 15 % of the first one's area.
-        FaceTooSmallError: the shorter side of its box is below 40 pixels.
+        NoFaceError, SeveralFacesError, FaceTooSmallError: see `the_one`.
         ModelMissingError: the file is missing or is no network that OpenCV can read.
     """
-    faces = find_faces(photo, model)
-    if not faces:
-        raise NoFaceError("no face was found in the photo")
-    others = [face for face in faces[1:] if face.area >= _PASSER_BY * faces[0].area]
-    if others:
-        raise SeveralFacesError(f"{1 + len(others)} faces were found in the photo, one is needed")
-    side = min(faces[0].box[2:])
-    if side < _SMALLEST_SIDE:
-        raise FaceTooSmallError(
-            f"the face is {side:.0f} pixels wide, {_SMALLEST_SIDE:.0f} are needed"
-        )
-    return _refined(photo, faces[0], _network(model, _REFINE_SIDE))
+    face = the_one(find_faces(photo, model))
+    return _refined(photo, face, _network(model, _REFINE_SIDE))
 
 
 def _refined(photo: ByteImage, face: Face, network: cv2.dnn.Net) -> Face:

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ..faces import ByteImage, Points
 from .alignment import PLACING, AlignedFace, align, similarity
-from .faces import ByteImage, Points
 
 FloatImage = npt.NDArray[np.float32]
 FloatMap = npt.NDArray[np.float32]

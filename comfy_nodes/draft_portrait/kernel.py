@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ..faces import ByteImage
 from .alignment import AlignedFace, align, calm_beyond
-from .faces import ByteImage, the_face
+from .faces import the_face
 from .head import fill_behind, head_matte
 from .light import expose, read_light, relight
 from .opening import Opening
@@ -101,7 +102,7 @@ def draw(
 
     Raises:
         FaceError: the photo has no face, several, or one that is too small, or the model is
-            missing (see `errors`).
+            missing (see `faces` of the pack, and `errors`).
         ValueError: the opening reaches beyond the page, or the strength is out of range.
     """
     frame = _frame(opening, character)

@@ -6,9 +6,11 @@ IdentityError
 ├── EmbeddingInvalidError    embedding_invalid
 └── EmbeddingMismatchError   embedding_mismatch
 
-What is wrong with a face in a photo has the classes and codes of `draft_portrait.errors`.
+What is wrong with a face in a photo has the classes and codes of `faces`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 
@@ -44,3 +46,12 @@ class EmbeddingMismatchError(IdentityError):
     """An embedding was made by another PuLID file or another version of the extractor."""
 
     code = "embedding_mismatch"
+
+
+@contextmanager
+def at_input(name: str) -> Iterator[None]:
+    """Say at which of the node's inputs it went wrong."""
+    try:
+        yield
+    except IdentityError as error:
+        raise type(error)(f"input {name}: {error.detail}") from error

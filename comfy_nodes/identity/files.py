@@ -7,7 +7,7 @@ import folder_paths
 from comfy_api.latest import io
 
 from .embedding import Identity
-from .errors import EmbeddingUnreadableError
+from .errors import EmbeddingUnreadableError, at_input
 from .weights import file_sha256
 
 _CATEGORY: Final = "foxetales/identity"
@@ -88,7 +88,8 @@ class IdentityLoad(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships no type
         Raises:
             IdentityError: it is missing, damaged, invalid, or of another extractor version.
         """
-        return io.NodeOutput(Identity.load(_input_file(file)))
+        with at_input("file"):
+            return io.NodeOutput(Identity.load(_input_file(file)))
 
 
 def _input_file(name: str) -> Path:

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comfy_nodes.draft_portrait.errors import NoFaceError
 from comfy_nodes.draft_portrait.faces import the_face
 from comfy_nodes.draft_portrait.head import fill_behind
 from comfy_nodes.draft_portrait.kernel import REACH_PX, STEPS, draw
 from comfy_nodes.draft_portrait.light import lab_of
 from comfy_nodes.draft_portrait.opening import Opening
 from comfy_nodes.draft_portrait.watercolour import paint
+from comfy_nodes.faces import NoFaceError
 from tests.comfy_nodes.pictures import (
     MODEL,
     ByteImage,

@@ -6,13 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from comfy_nodes.draft_portrait.errors import (
-    FaceTooSmallError,
-    ModelMissingError,
-    NoFaceError,
-    SeveralFacesError,
-)
+from comfy_nodes.draft_portrait.errors import ModelMissingError
 from comfy_nodes.draft_portrait.faces import find_faces, the_face
+from comfy_nodes.faces import FaceTooSmallError, NoFaceError, SeveralFacesError
 from tests.comfy_nodes.pictures import EYES, MODEL, ByteImage, astronaut, turned
 
 

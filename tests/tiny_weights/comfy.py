@@ -39,7 +39,7 @@ def link_test_nodes(base: Path) -> None:
 
 
 @contextmanager
-def running_tiny_comfy(base: Path) -> Iterator[TinyComfy]:
+def tiny_process(base: Path) -> Iterator[tuple[ComfyProcess, ComfyFiles]]:
     """Write the weights if need be, boot ComfyUI in a base directory, and end it."""
     make()
     link_test_nodes(base)
@@ -47,9 +47,17 @@ def running_tiny_comfy(base: Path) -> Iterator[TinyComfy]:
     options = ComfyOptions(COMFYUI, environment={"PATH": os.environ["PATH"]}, cpu=True)
     process = ComfyProcess(options, files, SystemClock())
     try:
+        process.ensure_running()
+        yield process, files
+    finally:
+        process.stop()
+
+
+@contextmanager
+def running_tiny_comfy(base: Path) -> Iterator[TinyComfy]:
+    """The same as an address to send graphs to."""
+    with tiny_process(base) as (process, files):
         arguments = process.ensure_running().command_line()
         port = arguments[arguments.index("--port") + 1]
         assert process.pid is not None  # it runs
         yield TinyComfy(f"127.0.0.1:{port}", files.root, process.pid)
-    finally:
-        process.stop()

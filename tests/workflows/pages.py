@@ -29,9 +29,9 @@ def released(name: str, version: int = 1) -> Workflow:
     return load_workflow(WORKFLOWS / name / f"v{version}.json")
 
 
-def write_inputs(comfy: Comfy) -> None:
-    """A photo and the art of two pages in ComfyUI's input folder."""
-    folder = comfy.base / "input"
+def write_inputs(base: Path) -> None:
+    """A photo and the art of two pages in the input folder of a ComfyUI's base directory."""
+    folder = base / "input"
     (folder / "photo.png").write_bytes(ASTRONAUT.read_bytes())
     for seed, prefix in enumerate(("", "other_")):
         for name in ("background", "character"):
@@ -77,7 +77,8 @@ class Run:
             if event.type == "executed" and event.data["node"] == self.filled.output_node
         )
         (entry,) = next(iter(output.values()))
-        return comfy.base / entry["type"] / str(entry["subfolder"]) / str(entry["filename"])
+        path: Path = comfy.base / entry["type"] / entry["subfolder"] / entry["filename"]
+        return path
 
     def picture(self, comfy: Comfy) -> Picture:
         """The saved page, uint8 [H, W, 3]."""

@@ -26,7 +26,7 @@ OTHER_PAGE = {slot: f"other_{name}" for slot, name in PAGE.items()}
 @pytest.fixture(scope="module")
 def comfy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comfy]:
     with running_tiny_comfy(tmp_path_factory.mktemp("comfyui")) as running:
-        write_inputs(running)
+        write_inputs(running.base)
         yield running
 
 
@@ -132,7 +132,7 @@ def test_another_machine_makes_the_same_page_of_the_file(
     comfy: Comfy, identity: str, page: Run, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     with running_tiny_comfy(tmp_path_factory.mktemp("other_machine")) as other:
-        write_inputs(other)
+        write_inputs(other.base)
         shutil.copy(comfy.base / "input" / identity, other.base / "input" / "copy.safetensors")
         files = {**PAGE, "identity": "copy.safetensors"}
         there = run(other, released("storybook_page"), files, quality="fast")

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ..embedding import Identity
+from ..errors import at_input
 from .attention import KeysValues
 from .cache import KeysValuesCache
 from .errors import MaskError, SettingsError, UnconditionalMissing
@@ -93,7 +94,8 @@ class Applied(Reference):
     _digests: dict[Conditioning, str] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.identity.require(self.injector.pulid_sha256)
+        with at_input("identity"):
+            self.identity.require(self.injector.pulid_sha256)
         check_settings(self.weight, self.start, self.end)
         if self.mask is not None:
             check_mask(self.mask)
@@ -118,7 +120,7 @@ class Applied(Reference):
         if conditioning == Conditioning.UNCONDITIONAL:
             if self.identity.unconditional is None:
                 raise UnconditionalMissing(
-                    "Identity apply, input identity: CFG above 1 needs an identity that was "
+                    "input identity: CFG above 1 needs an identity that was "
                     "extracted with its unconditional embedding"
                 )
             kind, tokens = Conditioning.UNCONDITIONAL, self.identity.unconditional
@@ -135,14 +137,12 @@ class Applied(Reference):
         height, width = (8 * side for side in latent.shape[-2:])
         if tuple(self.mask.shape[-2:]) != (height, width):
             raise MaskError(
-                f"Identity apply, input mask: it is {self.mask.shape[-1]}x{self.mask.shape[-2]} "
+                f"input mask: it is {self.mask.shape[-1]}x{self.mask.shape[-2]} "
                 f"pixels, the picture {width}x{height}"
             )
         pictures = latent.shape[0] // chunks
         if self.mask.shape[0] not in (1, pictures):
-            raise MaskError(
-                f"Identity apply, input mask: {self.mask.shape[0]} masks for {pictures} pictures"
-            )
+            raise MaskError(f"input mask: {self.mask.shape[0]} masks for {pictures} pictures")
         pooled = token_mask(self.mask).to(latent.device, latent.dtype)
         return pooled if len(pooled) == 1 else pooled.repeat(chunks, 1, 1)
 
@@ -156,24 +156,22 @@ def token_mask(mask: torch.Tensor) -> torch.Tensor:
 def check_settings(weight: float, start: float, end: float) -> None:
     """Raise SettingsError unless weight lies in 0..3 and 0 <= start <= end <= 1."""
     if not 0.0 <= weight <= 3.0:
-        raise SettingsError(f"Identity apply, input weight: it lies in 0..3, not {weight}")
+        raise SettingsError(f"input weight: it lies in 0..3, not {weight}")
     for name, value in (("start_at", start), ("end_at", end)):
         if not 0.0 <= value <= 1.0:
-            raise SettingsError(f"Identity apply, input {name}: it lies in 0..1, not {value}")
+            raise SettingsError(f"input {name}: it lies in 0..1, not {value}")
     if start > end:
-        raise SettingsError(
-            f"Identity apply, input start_at: it lies after end_at ({start} > {end})"
-        )
+        raise SettingsError(f"input start_at: it lies after end_at ({start} > {end})")
 
 
 def check_mask(mask: torch.Tensor) -> None:
     """Raise MaskError unless it is [M, H, W] in 0..1 and somewhere above zero."""
     if mask.ndim != 3 or mask.numel() == 0:
-        raise MaskError(f"Identity apply, input mask: no mask has shape {list(mask.shape)}")
+        raise MaskError(f"input mask: no mask has shape {list(mask.shape)}")
     if not bool(((mask >= 0) & (mask <= 1)).all()):
-        raise MaskError("Identity apply, input mask: its values lie in 0..1")
+        raise MaskError("input mask: its values lie in 0..1")
     if not bool((mask > 0).any()):
-        raise MaskError("Identity apply, input mask: it is zero everywhere")
+        raise MaskError("input mask: it is zero everywhere")
 
 
 def _digest(tokens: torch.Tensor) -> str:

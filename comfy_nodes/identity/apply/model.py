@@ -46,15 +46,15 @@ def check_fits(model: Any, injector: Injector) -> None:
     """
     flux = model.model.diffusion_model
     if not isinstance(flux, comfy.ldm.flux.model.Flux):
-        raise NotFluxError(f"Identity apply, input model: {type(flux).__name__} is not FLUX")
+        raise NotFluxError(f"input model: {type(flux).__name__} is not FLUX")
     depth = Depth(len(flux.double_blocks), len(flux.single_blocks))
     if flux.hidden_size != injector.attentions.image_width:
         raise InjectorMismatchError(
-            f"Identity apply, input injector: it is for tokens {injector.attentions.image_width} "
+            f"input injector: it is for tokens {injector.attentions.image_width} "
             f"wide, the model's are {flux.hidden_size} wide"
         )
     if len(injector.attentions) < depth.attentions:
         raise InjectorMismatchError(
-            f"Identity apply, input injector: it has {len(injector.attentions)} attentions, the "
+            f"input injector: it has {len(injector.attentions)} attentions, the "
             f"model needs {depth.attentions}"
         )

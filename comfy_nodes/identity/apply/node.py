@@ -6,6 +6,7 @@ import torch
 from comfy_api.latest import io
 
 from ..embedding import Identity
+from ..errors import at_input
 from ..folders import PULID, PULID_FILE, check, names, path_of
 from .applied import Applied, Injector, check_settings
 from .errors import SettingsError
@@ -50,7 +51,8 @@ class PulidInjectorLoader(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships 
         Raises:
             WeightsError: the file is missing, cut short, or not PuLID-FLUX.
         """
-        return io.NodeOutput(load_injector(path_of(PULID, pulid_file)))
+        with at_input("pulid_file"):
+            return io.NodeOutput(load_injector(path_of(PULID, pulid_file)))
 
 
 class IdentityApply(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships no types
@@ -88,15 +90,12 @@ class IdentityApply(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships no typ
         )
 
     @classmethod
-    def validate_inputs(
-        cls, weight: float = 1.0, start_at: float = 0.0, end_at: float = 1.0
-    ) -> bool | str:
-        """Refuse numbers out of range before anything runs; linked ones come as None."""
+    def validate_inputs(cls, start_at: float = 0.0, end_at: float = 1.0) -> bool | str:
+        """Refuse an order of numbers that ComfyUI, which knows their ranges, can't know of;
+        linked ones come as None."""
         try:
             check_settings(
-                1.0 if weight is None else weight,
-                0.0 if start_at is None else start_at,
-                1.0 if end_at is None else end_at,
+                1.0, 0.0 if start_at is None else start_at, 1.0 if end_at is None else end_at
             )
         except SettingsError as error:
             return str(error)

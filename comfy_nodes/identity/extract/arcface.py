@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ...draft_portrait.faces import ByteImage, Points
+from ...faces import ByteImage, Points
 from ..errors import WeightsError
 from .geometry import arcface_crop
 from .onnx_network import Floats, OnnxNetwork

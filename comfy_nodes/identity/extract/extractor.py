@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...draft_portrait.errors import FaceTooSmallError, NoFaceError, SeveralFacesError
-from ...draft_portrait.faces import ByteImage, Face
+from ...faces import ByteImage, Face, the_one
 from ..embedding import Identity
 from . import bisenet, eva_clip, retinaface
 from .arcface import ArcFace
@@ -24,9 +23,6 @@ STEPS: Final = 5
 """How often `extract` reports progress."""
 
 _LONGEST_SIDE: Final = 1024
-# A face this much smaller than the largest one, by area, is a passer-by or a picture on a wall.
-_PASSER_BY: Final = 0.15
-_SMALLEST_SIDE: Final = 40.0
 # Two boxes that share this much of their union are of one person.
 _SAME_FACE: Final = 0.3
 # Background, ears, ear-ring, neck, necklace, cloth and hat: not what makes a person.
@@ -144,26 +140,6 @@ def fitted(photo: ByteImage) -> ByteImage:
     size = (max(1, int(width * scale)), max(1, int(height * scale)))
     small = cv2.resize(photo, size, interpolation=cv2.INTER_LANCZOS4)
     return np.asarray(small, dtype=np.uint8)
-
-
-def the_one(faces: list[Face]) -> Face:
-    """The face of a photo with one person, of faces sorted from large to small.
-
-    Raises:
-        NoFaceError, SeveralFacesError, FaceTooSmallError: as `extract`.
-    """
-    if not faces:
-        raise NoFaceError("no face was found in the photo")
-    others = [face for face in faces[1:] if face.area >= _PASSER_BY * faces[0].area]
-    if others:
-        raise SeveralFacesError(f"{1 + len(others)} faces were found in the photo, one is needed")
-    side = min(faces[0].box[2:])
-    if side < _SMALLEST_SIDE:
-        raise FaceTooSmallError(
-            f"the face is {side:.0f} pixels wide in the photo at {_LONGEST_SIDE} pixels, "
-            f"{_SMALLEST_SIDE:.0f} are needed"
-        )
-    return faces[0]
 
 
 def overlap(one: Face, other: Face) -> float:

@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 
 from ...draft_portrait.alignment import similarity
-from ...draft_portrait.errors import NoFaceError
-from ...draft_portrait.faces import ByteImage, Points
+from ...faces import ByteImage, NoFaceError, Points
 
 ARCFACE_SIDE: Final = 112
 # Eyes, nose and corners of the mouth as ArcFace (Deng et al. 2019) was trained with.

@@ -12,6 +12,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
 from ...tensors import rgb_of, the_only
+from ..errors import at_input
 from ..folders import EVA_CLIP, FACE_ANALYSIS, PULID, PULID_FILE, check, names, path_of
 from ..weights import file_sha256
 from .arcface import ArcFace
@@ -89,8 +90,9 @@ class PulidEncoderLoader(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships n
         Raises:
             WeightsError: it is missing, damaged, or of another version of PuLID.
         """
-        path = path_of(PULID, pulid)
-        network = read_idformer(path)
+        with at_input("pulid"):
+            path = path_of(PULID, pulid)
+            network = read_idformer(path)
         encoder = Encoder(network, file_sha256(path))
         return io.NodeOutput(LoadedEncoder(encoder, managed(network)))
 
@@ -122,7 +124,9 @@ class EvaClipLoader(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships no typ
         Raises:
             WeightsError: it is missing, damaged, or of another network.
         """
-        return io.NodeOutput(managed(read_eva_clip(path_of(EVA_CLIP, eva_clip))))
+        with at_input("eva_clip"):
+            network = read_eva_clip(path_of(EVA_CLIP, eva_clip))
+        return io.NodeOutput(managed(network))
 
 
 class FaceAnalysisLoader(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships no types
@@ -160,13 +164,16 @@ class FaceAnalysisLoader(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships n
             WeightsError: one is missing, damaged, or of another network.
         """
         gpu = comfy.model_management.get_torch_device().type == "cuda"
-        analysis = FaceAnalysis(
-            detector=Scrfd(path_of(FACE_ANALYSIS, detector), gpu),
-            recogniser=ArcFace(path_of(FACE_ANALYSIS, recogniser), gpu),
-            landmarks=read_retinaface(path_of(FACE_ANALYSIS, landmarks)),
-            parser=read_bisenet(path_of(FACE_ANALYSIS, parser)),
-        )
-        patchers = (managed(analysis.landmarks), managed(analysis.parser))
+        with at_input("detector"):
+            finds = Scrfd(path_of(FACE_ANALYSIS, detector), gpu)
+        with at_input("recogniser"):
+            recognises = ArcFace(path_of(FACE_ANALYSIS, recogniser), gpu)
+        with at_input("landmarks"):
+            places = read_retinaface(path_of(FACE_ANALYSIS, landmarks))
+        with at_input("parser"):
+            parses = read_bisenet(path_of(FACE_ANALYSIS, parser))
+        analysis = FaceAnalysis(finds, recognises, places, parses)
+        patchers = (managed(places), managed(parses))
         return io.NodeOutput(LoadedFaceAnalysis(analysis, patchers))
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...draft_portrait.faces import ByteImage, Face
+from ...faces import ByteImage, Face
 from ..weights import fill, read_checkpoint
 
 _WIDTH: Final = 256

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ...draft_portrait.faces import ByteImage, Face, Points
+from ...faces import ByteImage, Face, Points
 from ..errors import WeightsError
 from .onnx_network import Floats, OnnxNetwork
 

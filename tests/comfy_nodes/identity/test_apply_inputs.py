@@ -123,7 +123,7 @@ def test_a_missing_file_and_another_kind_of_file_are_refused(tmp_path: Path) -> 
 def test_numbers_out_of_range_are_refused(
     injector: Injector, settings: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises(SettingsError, match=f"identity_settings: Identity apply.*{said}"):
+    with pytest.raises(SettingsError, match=f"identity_settings: .*{said}"):
         Applied(injector, an_identity(1), **settings)
 
 
@@ -139,7 +139,7 @@ def test_numbers_out_of_range_are_refused(
     ids=["zero", "nan", "above one", "two dimensions", "no mask"],
 )
 def test_what_is_no_mask_is_refused(injector: Injector, mask: torch.Tensor) -> None:
-    with pytest.raises(MaskError, match="identity_mask: Identity apply, input mask"):
+    with pytest.raises(MaskError, match="identity_mask: input mask"):
         Applied(injector, an_identity(1), mask=mask)
 
 
@@ -173,8 +173,8 @@ def test_an_injector_for_another_flux_is_refused(injector: Injector, tmp_path: P
 def test_the_node_names_what_it_refuses_before_anything_runs() -> None:
     node = module("comfy_nodes.identity.apply.node")
     module("comfy_nodes.identity.folders").register_model_folders()
-    assert node.IdentityApply.validate_inputs(weight=1.0, start_at=0.0, end_at=1.0) is True
-    assert node.IdentityApply.validate_inputs(weight=None, start_at=None, end_at=None) is True
+    assert node.IdentityApply.validate_inputs(start_at=0.0, end_at=1.0) is True
+    assert node.IdentityApply.validate_inputs(start_at=None, end_at=None) is True
     assert "after end_at" in node.IdentityApply.validate_inputs(start_at=0.9, end_at=0.1)
     for name in ("../../secrets.safetensors", "absent.safetensors"):
         assert "weights_unusable" in node.PulidInjectorLoader.validate_inputs(name)

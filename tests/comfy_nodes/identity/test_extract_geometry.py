@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from skimage.transform import SimilarityTransform
 
-from comfy_nodes.draft_portrait.errors import NoFaceError
+from comfy_nodes.faces import NoFaceError
 from comfy_nodes.identity.extract.geometry import (
     ARCFACE_POINTS,
     FFHQ_POINTS,

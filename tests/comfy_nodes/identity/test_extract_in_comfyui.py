@@ -55,11 +55,19 @@ GRAPH: dict[str, Any] = {
 }
 
 
+def see_through(picture: Any) -> Any:
+    """The picture with an alpha channel, half of it transparent."""
+    alpha = np.full(picture.shape[:2], 255, np.uint8)
+    alpha[:, : picture.shape[1] // 2] = 0
+    return np.dstack([picture, alpha])
+
+
 @pytest.fixture(scope="module")
 def comfy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comfy]:
     with running_tiny_comfy(tmp_path_factory.mktemp("comfyui")) as running:
         inputs = running.base / "input"
         (inputs / "photo.png").write_bytes(ASTRONAUT.read_bytes())
+        cv2.imwrite(str(inputs / "alpha.png"), see_through(cv2.imread(str(ASTRONAUT))))
         cv2.imwrite(str(inputs / "sky.png"), np.full((300, 400, 3), 90, dtype=np.uint8))
         (inputs / "cut.safetensors").write_bytes(b"\x80\x00\x00\x00")
         yield running
@@ -111,6 +119,12 @@ def test_an_identity_goes_into_a_file_and_comes_back_bit_for_bit(comfy: Comfy) -
     assert again.extracted_at == made.extracted_at
 
 
+def test_alpha_is_left_aside(comfy: Comfy) -> None:
+    opaque, alpha = saved(comfy, GRAPH), saved(comfy, with_input("photo", "image", "alpha.png"))
+    assert alpha.photo_sha256 == opaque.photo_sha256
+    assert torch.equal(alpha.tokens, opaque.tokens)
+
+
 def test_a_photo_without_a_face_fails_with_a_stable_code(comfy: Comfy) -> None:
     last = comfy.run(with_input("photo", "image", "sky.png"))[-1]
     assert last.type == "execution_error"
@@ -128,7 +142,9 @@ def test_a_file_cut_short_fails_with_its_name(comfy: Comfy) -> None:
     }
     last = comfy.run(graph)[-1]
     assert last.data["node_type"] == "FoxetalesIdentityLoad"
-    assert last.data["exception_message"].startswith("embedding_unreadable: cut.safetensors")
+    assert last.data["exception_message"].startswith(
+        "embedding_unreadable: input file: cut.safetensors"
+    )
 
 
 @pytest.mark.parametrize(
