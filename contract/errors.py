@@ -24,12 +24,14 @@ class ErrorCode(StrEnum):
     SEVERAL_FACES = "several_faces"
     FACE_TOO_SMALL = "face_too_small"
     WORKFLOW_REJECTED = "workflow_rejected"
+    EMBEDDING_UNUSABLE = "embedding_unusable"
     NODE_FAILED = "node_failed"
     CANCELLED = "cancelled"
     # retryable: the machine or the network failed, not the request
     COMFY_BOOT_FAILED = "comfy_boot_failed"
     COMFY_DIED = "comfy_died"
     COMFY_UNREACHABLE = "comfy_unreachable"
+    WEIGHTS_UNUSABLE = "weights_unusable"
     OUTPUT_MISSING = "output_missing"
     STORE_FULL = "store_full"
     STORE_UNAVAILABLE = "store_unavailable"
@@ -55,6 +57,7 @@ PERMANENT_ERRORS = frozenset(
         ErrorCode.SEVERAL_FACES,
         ErrorCode.FACE_TOO_SMALL,
         ErrorCode.WORKFLOW_REJECTED,
+        ErrorCode.EMBEDDING_UNUSABLE,
         ErrorCode.NODE_FAILED,
         ErrorCode.CANCELLED,
     }

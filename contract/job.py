@@ -1,12 +1,15 @@
 """The input of a RunPod job: gateway → worker."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, TypeAdapter, model_validator
 
 from contract.types import CONTRACT_VERSION, Identifier, ObjectKey, PageNumber, SentMessage, Sha256
 
 SlotValue = Annotated[int, Field(strict=True)] | float | Annotated[str, Field(max_length=4000)]
+
+MAX_EMBEDDING_AGE_S: Final = 86_400.0
+"""No identity embedding is used longer than a day after its extraction."""
 
 
 class ObjectRef(SentMessage):
@@ -21,6 +24,19 @@ class WorkflowRef(SentMessage):
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
     version: int = Field(ge=1)
+
+
+class IdentitySource(SentMessage):
+    """Where a job's identity embedding comes from: the store, or else ``photo``.
+
+    The object under ``embedding_key`` is used for ``max_age_s`` seconds after its extraction.
+    Without such an object ``workflow`` extracts a new one from ``photo``, and it is stored there.
+    """
+
+    photo: ObjectRef
+    embedding_key: ObjectKey
+    workflow: WorkflowRef
+    max_age_s: float = Field(default=MAX_EMBEDDING_AGE_S, gt=0, le=MAX_EMBEDDING_AGE_S)
 
 
 class PageTask(SentMessage):
@@ -43,7 +59,8 @@ class PagesJob(SentMessage):
     """Render pages. ``job_id`` is the gateway's; ``dispatch`` counts its submissions to RunPod.
 
     A job is delivered at least once: RunPod may hand the same input to several workers.
-    ``deadline_s`` bounds the whole job, in seconds.
+    ``deadline_s`` bounds the whole job, in seconds. ``identity`` is there exactly if the workflow
+    takes an identity; a job without one doesn't mention it, so that an older worker reads it.
     """
 
     version: Literal[1] = CONTRACT_VERSION
@@ -52,6 +69,7 @@ class PagesJob(SentMessage):
     dispatch: int = Field(default=1, ge=1)
     workflow: WorkflowRef
     pages: list[PageTask] = Field(min_length=1, max_length=200)
+    identity: IdentitySource | None = Field(default=None, exclude_if=lambda value: value is None)
     deadline_s: float = Field(default=600.0, gt=0, le=3600)
 
     @model_validator(mode="after")
@@ -61,3 +79,39 @@ class PagesJob(SentMessage):
         if len(set(numbers)) != len(numbers) or len(set(keys)) != len(keys):
             raise ValueError("page numbers and output keys must be distinct")
         return self
+
+
+class IdentityJob(SentMessage):
+    """Make sure that an identity embedding is in the store, before the pages that need it.
+
+    ``job_id``, ``dispatch`` and ``deadline_s`` are as in :class:`PagesJob`. A second delivery
+    finds what the first one stored.
+    """
+
+    version: Literal[1] = CONTRACT_VERSION
+    kind: Literal["identity"] = "identity"
+    job_id: Identifier
+    dispatch: int = Field(default=1, ge=1)
+    identity: IdentitySource
+    deadline_s: float = Field(default=120.0, gt=0, le=3600)
+
+
+def _kind(job: Any) -> str | None:
+    """The tag of a job's kind: a job that doesn't say it is one of pages."""
+    if not isinstance(job, dict):
+        return getattr(job, "kind", "pages")
+    kind = job.get("kind", "pages")
+    return kind if isinstance(kind, str) else None
+
+
+Job = Annotated[
+    Annotated[PagesJob, Tag("pages")] | Annotated[IdentityJob, Tag("identity")],
+    Discriminator(
+        _kind,
+        custom_error_type="unknown_kind",
+        custom_error_message="kind is neither 'pages' nor 'identity'",  # the value isn't echoed
+    ),
+]
+"""What RunPod hands to a worker."""
+
+JOB: TypeAdapter[PagesJob | IdentityJob] = TypeAdapter(Job)

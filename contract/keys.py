@@ -1,6 +1,7 @@
 """The layout of the object store. Nothing else builds a key.
 
 photos/{photo_id}/original.jpg                   the parent's photo, pixels rebuilt
+pulid_emb/{photo_id}.safetensors                 the identity embedding made from that photo
 templates/{book_id}/page_NN/{asset}.png          background, character, person_mask
 pages/{owner_id}/page_NN.png                     a rendered page of a preview or an order
 pages/{owner_id}/page_NN.take_2.png              the same page rendered again on request
@@ -25,6 +26,12 @@ def _page(page_number: int) -> str:
 def photo_key(photo_id: str) -> str:
     """Where a parent's photo lies."""
     return validate_object_key(f"photos/{photo_id}/original.jpg")
+
+
+def embedding_key(photo_id: str) -> str:
+    """Where the identity embedding of a photo lies. Personal data: it goes when the photo goes."""
+    name = validate_object_key(photo_id)  # by itself: here an empty id would leave no empty segment
+    return validate_object_key(f"pulid_emb/{name}.safetensors")
 
 
 def template_key(book_id: str, page_number: int, asset: TemplateAsset) -> str:

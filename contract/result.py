@@ -7,7 +7,7 @@ ordered by the pair, whichever worker and whichever channel they come through.
 
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import AwareDatetime, Field, TypeAdapter
 
 from contract.errors import JobError
 from contract.status import JobStatus, PageStatus
@@ -35,7 +35,8 @@ class StoredImage(WorkerMessage):
 class PageTimings(WorkerMessage):
     """Where a page's time went, in milliseconds.
 
-    ``fetch`` inputs from the object store; ``queue`` waiting for ComfyUI; ``render`` the graph's
+    ``fetch`` inputs from the object store, and on the page that waited for it the extraction of
+    the identity; ``queue`` waiting for ComfyUI; ``render`` the graph's
     execution; ``store`` reading, hashing and storing the PNG.
     """
 
@@ -43,6 +44,21 @@ class PageTimings(WorkerMessage):
     queue_ms: float = Field(default=0.0, ge=0)
     render_ms: float = Field(default=0.0, ge=0)
     store_ms: float = Field(default=0.0, ge=0)
+
+
+class IdentityResult(WorkerMessage):
+    """The identity embedding that a job used or made, as it lies in the object store.
+
+    ``extracted`` is false if the one that was there was used again. ``extract_ms`` is the time
+    from asking for the photo to the end of the graph, in milliseconds; 0 if nothing was extracted.
+    """
+
+    key: ObjectKey
+    sha256: Sha256
+    size_bytes: int = Field(ge=1)
+    extracted_at: AwareDatetime
+    extracted: bool
+    extract_ms: float = Field(default=0.0, ge=0)
 
 
 class PageResult(WorkerMessage):
@@ -81,7 +97,11 @@ class Progress(WorkerMessage):
 
 class JobResult(WorkerMessage):
     """The end of a job. ``completed`` means that every page is stored; a job with some pages
-    missing is ``failed`` and still lists those that are there."""
+    missing is ``failed`` and still lists those that are there.
+
+    An identity job has no pages, and is ``completed`` if ``identity`` is stored. A pages job lists
+    the ``identity`` that it used, unless that one could not be stored.
+    """
 
     type: Literal["result"] = "result"
     version: int = CONTRACT_VERSION
@@ -91,6 +111,7 @@ class JobResult(WorkerMessage):
     seq: int = Field(ge=1)
     status: Literal[JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED]
     pages: list[PageResult]
+    identity: IdentityResult | None = None
     error: JobError | None = None
     total_ms: float = Field(default=0.0, ge=0)
     worker_id: str = Field(default="", max_length=200)

@@ -6,6 +6,7 @@ WorkerError                carries the wire's ErrorCode, and the node and input 
 ├── InvalidSlot            a slot is unknown, missing, reserved, or of another type
 ├── InputNotFound          no object under an input's key
 ├── InputCorrupt           an input is too large, has another hash, or isn't a whole image
+├── EmbeddingUnusable      a file is no identity embedding
 ├── ComfyError
 │   ├── ComfyBootFailed    it didn't become ready; carries the log's tail
 │   ├── ComfyDied          the process ended while it was needed
@@ -13,7 +14,7 @@ WorkerError                carries the wire's ErrorCode, and the node and input 
 │   ├── PromptRejected     it refused the graph
 │   ├── NodeFailed         a node raised an exception
 │   ├── PromptInterrupted  somebody else interrupted the prompt
-│   └── OutputMissing      it finished, but there is no whole PNG
+│   └── OutputMissing      it finished, but there is no whole file
 └── DeadlineExceeded       the job's own deadline passed
 WorkflowInvalid            a workflow file is wrong: the worker doesn't start
 """
@@ -65,6 +66,12 @@ class InputCorrupt(WorkerError):
     code = ErrorCode.INPUT_CORRUPT
 
 
+class EmbeddingUnusable(WorkerError):
+    """A file is no identity embedding, or not a whole one."""
+
+    code = ErrorCode.EMBEDDING_UNUSABLE
+
+
 class ComfyError(WorkerError):
     """ComfyUI failed."""
 
@@ -113,7 +120,7 @@ class PromptInterrupted(ComfyError):
 
 
 class OutputMissing(ComfyError):
-    """The graph finished, but there is no whole PNG."""
+    """The graph finished, but there is no whole PNG, or no whole identity."""
 
     code = ErrorCode.OUTPUT_MISSING
 

@@ -10,7 +10,16 @@ from storage.errors import ObjectNotFound, ObjectTooLarge, StoreError, StoreFull
 
 _MESSAGE_CHARACTERS = 2000
 _NO_SPACE = os.strerror(errno.ENOSPC)
-_NODE_CODES = (ErrorCode.NO_FACE, ErrorCode.SEVERAL_FACES, ErrorCode.FACE_TOO_SMALL)
+_NODE_CODES = {
+    "no_face": ErrorCode.NO_FACE,
+    "several_faces": ErrorCode.SEVERAL_FACES,
+    "face_too_small": ErrorCode.FACE_TOO_SMALL,
+    "weights_unusable": ErrorCode.WEIGHTS_UNUSABLE,
+    "embedding_unreadable": ErrorCode.EMBEDDING_UNUSABLE,
+    "embedding_invalid": ErrorCode.EMBEDDING_UNUSABLE,
+    "embedding_mismatch": ErrorCode.EMBEDDING_UNUSABLE,
+}
+"""What our nodes' exceptions begin with, and what it is on the wire."""
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +45,11 @@ def to_job_error(error: Exception, page_number: int | None = None) -> JobError:
     )
 
 
+def refuses_embedding(error: NodeFailed) -> bool:
+    """Whether a node raised ``error`` because the identity embedding won't do."""
+    return _code_of(error) is ErrorCode.EMBEDDING_UNUSABLE
+
+
 def worst(errors: list[JobError]) -> JobError:
     """Return the error that stands for a job: the first permanent one, since trying such a job
     again can't complete it, else the first."""
@@ -49,7 +63,7 @@ def _code_of(error: WorkerError) -> ErrorCode:
         if _NO_SPACE in error.exception_message:
             return ErrorCode.STORE_FULL
         prefix = error.exception_message.lstrip().partition(":")[0]
-        return next((code for code in _NODE_CODES if code == prefix), error.code)
+        return _NODE_CODES.get(prefix, error.code)
     return error.code
 
 

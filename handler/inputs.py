@@ -1,4 +1,4 @@
-"""The input files of one job: fetched once each, checked, put where ComfyUI finds them."""
+"""The input images of one job: fetched once each, checked, put where ComfyUI finds them."""
 
 import asyncio
 import hashlib

@@ -1,14 +1,19 @@
-"""The render plan of a job: which graph for which page, and under which names."""
+"""The render plan of a job: which graph for which page or identity, and under which names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from contract.job import PagesJob, PageTask
-from handler.errors import InvalidSlot
+from contract.job import IdentitySource, PagesJob, PageTask
+from handler.errors import InvalidJob, InvalidSlot
 from handler.graph import FilledGraph, Workflow, Workflows
 
 RUN_PREFIX = "job_"
 """How the name of a run begins; its files lie in a folder of that name."""
+
+PHOTO_SLOT = "photo"
+"""The image slot of a workflow that makes identities."""
+
+_IDENTITY_SEED = 0  # nothing is drawn by lot in an extraction
 
 
 @dataclass(frozen=True)
@@ -20,15 +25,52 @@ class PagePlan:
     prefix: str
     error: InvalidSlot | None
 
-    def graph(self, images: Mapping[str, str]) -> FilledGraph:
-        """Return the page's graph; ``images`` maps its image slots to input file names.
+    def graph(self, images: Mapping[str, str], embedding: str | None = None) -> FilledGraph:
+        """Return the page's graph; ``images`` maps its image slots to input file names, and
+        ``embedding`` is the input file of its identity slot, if it has one.
 
         Raises:
             InvalidSlot: see :meth:`handler.graph.Workflow.check`.
         """
+        slot = self.workflow.identity_slot
+        files = dict(images)
+        if slot is not None and embedding is not None:
+            files[slot] = embedding
         return self.workflow.fill(
-            self.task.slots, images, filename_prefix=self.prefix, seed=self.task.seed
+            self.task.slots, files, filename_prefix=self.prefix, seed=self.task.seed
         )
+
+
+@dataclass(frozen=True)
+class IdentityPlan:
+    """Where a job's identity comes from, and what extracts it."""
+
+    source: IdentitySource
+    workflow: Workflow
+    prefix: str
+
+    def graph(self, images: Mapping[str, str]) -> FilledGraph:
+        """Return the graph that extracts; ``images`` maps its photo slot to an input file name.
+
+        Raises:
+            InvalidSlot: see :meth:`handler.graph.Workflow.check`.
+        """
+        return self.workflow.fill({}, images, filename_prefix=self.prefix, seed=_IDENTITY_SEED)
+
+
+def plan_identity(source: IdentitySource, workflows: Workflows, run: str) -> IdentityPlan:
+    """Return the plan of a job's identity; ``run`` is as for :func:`plan_pages`.
+
+    Raises:
+        UnknownWorkflow: the workflow that is to extract isn't there.
+        InvalidJob: it makes no identity.
+        InvalidSlot: it needs something else than a photo.
+    """
+    workflow = workflows.get(source.workflow.name, source.workflow.version)
+    if workflow.makes != "identity":
+        raise InvalidJob(f"{workflow.label} makes no identity")
+    workflow.check({}, frozenset({PHOTO_SLOT}))
+    return IdentityPlan(source, workflow, f"{run}/identity")
 
 
 def plan_pages(job: PagesJob, workflows: Workflows, run: str) -> list[PagePlan]:
@@ -38,15 +80,32 @@ def plan_pages(job: PagesJob, workflows: Workflows, run: str) -> list[PagePlan]:
 
     Raises:
         UnknownWorkflow: the job asks for a workflow that isn't there.
+        InvalidJob: that workflow makes no pages, or the job has an identity that it doesn't take.
+            A job that lacks one is an error of each page: that a slot is missing.
     """
     workflow = workflows.get(job.workflow.name, job.workflow.version)
-    return [_plan(task, workflow, run) for task in job.pages]
+    if workflow.makes != "image":
+        raise InvalidJob(f"{workflow.label} makes no pages")
+    if job.identity is not None and workflow.identity_slot is None:
+        raise InvalidJob(f"identity: {workflow.label} takes none")
+    return [_plan(task, workflow, run, job.identity is not None) for task in job.pages]
 
 
-def _plan(task: PageTask, workflow: Workflow, run: str) -> PagePlan:
+def _plan(task: PageTask, workflow: Workflow, run: str, has_identity: bool) -> PagePlan:
     error = None
     try:
-        workflow.check(task.slots, frozenset(task.assets))
+        _check_slots(task, workflow, has_identity)
     except InvalidSlot as invalid:
         error = invalid
     return PagePlan(task, workflow, f"{run}/page_{task.page_number:03d}", error)
+
+
+def _check_slots(task: PageTask, workflow: Workflow, has_identity: bool) -> None:
+    slot, files = workflow.identity_slot, frozenset(task.assets)
+    if slot is not None:
+        if slot in files:
+            raise InvalidSlot(f"slot {slot!r} belongs into the job's identity")
+        if not has_identity:
+            raise InvalidSlot(f"slot {slot!r} of {workflow.label} is missing: the job's identity")
+        files |= {slot}
+    workflow.check(task.slots, files)

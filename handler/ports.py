@@ -22,9 +22,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A finished graph: the bytes of its PNG, and milliseconds waited for and spent executing."""
+    """A finished graph: the bytes of its output file, whatever its workflow makes, and milliseconds
+    waited for and spent executing."""
 
-    png: bytes
+    data: bytes
     queue_ms: float
     render_ms: float
 
@@ -40,7 +41,7 @@ class Comfy(Protocol):
         """
 
     async def stage(self, run: str, name: str, data: bytes) -> str:
-        """Make ``data`` an input file of ``run``; return the name that image nodes take."""
+        """Make ``data`` an input file of ``run``; return the name that nodes take."""
 
     async def render(self, graph: FilledGraph, on_step: Callable[[Step], None]) -> Rendered:
         """Execute ``graph``. ``on_step`` is called on the event loop. Cancelling interrupts it.

@@ -4,12 +4,14 @@ import asyncio
 import logging
 from typing import Any
 
-from contract.job import PagesJob
-from contract.result import PageResult, Progress
+from contract.job import IdentityJob, PagesJob
+from contract.result import IdentityResult, PageResult, Progress
 from handler.ports import Clock, ProgressSink, Step
 
 INTERVAL_S = 0.5
-_RENDER_SHARE = 0.95  # of a page; the rest is storing it
+_RENDER_SHARE = 0.95  # of a page or an identity job; the rest is storing the file
+_EXTRACT_SHARE = 0.2  # of the page that waits for its identity to be extracted
+_EXTRACTING = "extracting identity"
 
 log = logging.getLogger(__name__)
 
@@ -23,13 +25,15 @@ class ProgressReporter:
 
     def __init__(
         self,
-        job: PagesJob,
+        job: PagesJob | IdentityJob,
         run: int,
         sink: ProgressSink,
         clock: Clock,
         drain_s: float = 2.0,
     ) -> None:
         self._job = job
+        self._parts = len(job.pages) if isinstance(job, PagesJob) else 1
+        self._extract_share = _EXTRACT_SHARE if isinstance(job, PagesJob) else _RENDER_SHARE
         self._run = run
         self._sink = sink
         self._clock = clock
@@ -40,6 +44,7 @@ class ProgressReporter:
         self._page: int | None = None
         self._step: Step | None = None
         self._ended: list[PageResult] = []
+        self._identity: IdentityResult | None = None
         self._changed = asyncio.Event()
         self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -62,6 +67,29 @@ class ProgressReporter:
         self._ended.append(page)
         self._update(page.page_number, f"page {page.status.value}", None, 0.0)
 
+    def begin_identity(self) -> None:
+        """Say that an identity is being extracted. One that was there counts no longer.
+
+        It is a part of the page that waits for it, or the whole of an identity job.
+        """
+        self._identity = None
+        self._update(self._page, _EXTRACTING, None, 0.0)
+
+    def step_identity(self, step: Step) -> None:
+        """Say how far the extraction is."""
+        self._update(self._page, _EXTRACTING, step, step.fraction * self._extract_share)
+
+    def end_identity(self, identity: IdentityResult | None) -> None:
+        """Say that the job has its identity; None for one that isn't stored."""
+        self._identity = identity
+        within = 0.0 if isinstance(self._job, PagesJob) or identity is None else 1.0
+        self._update(self._page, "identity ready", None, within)
+
+    @property
+    def identity(self) -> IdentityResult | None:
+        """The stored identity that the job used or made so far."""
+        return self._identity
+
     @property
     def ended(self) -> list[PageResult]:
         """The pages that have ended so far."""
@@ -83,8 +111,8 @@ class ProgressReporter:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def _update(self, page_number: int, text: str, step: Step | None, within: float) -> None:
-        fraction = (len(self._ended) + within) / len(self._job.pages)
+    def _update(self, page_number: int | None, text: str, step: Step | None, within: float) -> None:
+        fraction = (len(self._ended) + within) / self._parts
         self._fraction = max(self._fraction, min(1.0, fraction))
         self._page, self._text, self._step = page_number, text[:200], step
         self._changed.set()

@@ -11,17 +11,20 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from contract.errors import ErrorCode, JobError
-from contract.job import PagesJob
+from contract.job import JOB, IdentityJob, PagesJob
 from contract.result import JobResult, PageResult
 from contract.status import JobStatus, PageStatus
 from contract.types import Identifier
 from handler.errors import InvalidJob
 from handler.failures import to_job_error, worst
 from handler.graph import Workflows
-from handler.pages import RUN_PREFIX, plan_pages
+from handler.identity import ensure_identity
+from handler.inputs import JobInputs
+from handler.pages import RUN_PREFIX, plan_identity, plan_pages
 from handler.ports import Clock, Comfy, ObjectStore, ProgressSink
 from handler.progress import ProgressReporter
 from handler.rendering import Rendering
+from handler.workspace import Workspace
 
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
 _SHOWN_PROBLEMS = 5
@@ -35,7 +38,7 @@ log = logging.getLogger(__name__)
 class _Run:
     """One run of a job; ``number`` is the contract's ``run``, ``began`` a monotonic time."""
 
-    job: PagesJob
+    job: PagesJob | IdentityJob
     number: int
     began: float
     reporter: ProgressReporter
@@ -64,11 +67,11 @@ class Worker:
         self._endings: set[asyncio.Task[JobResult]] = set()
 
     async def handle(self, runpod_job: Mapping[str, Any]) -> dict[str, Any]:
-        """Render a job as RunPod hands it over, ``{"id": …, "input": …}``.
+        """Carry out a job as RunPod hands it over, ``{"id": …, "input": …}``.
 
-        Returns the JobResult as JSON data if every page is stored. Otherwise ``{"error": text}``,
-        where the text is the JobResult as JSON: RunPod takes a job for failed only if ``error``
-        is a string.
+        Returns the JobResult as JSON data if every page, or the identity, is stored. Otherwise
+        ``{"error": text}``, where the text is the JobResult as JSON: RunPod takes a job for
+        failed only if ``error`` is a string.
 
         Raises:
             asyncio.CancelledError: RunPod stopped the job; the only exception.
@@ -84,15 +87,16 @@ class Worker:
             result = await self._run(job, sink)
         return _answer(result)
 
-    async def _run(self, job: PagesJob, sink: ProgressSink) -> JobResult:
+    async def _run(self, job: PagesJob | IdentityJob, sink: ProgressSink) -> JobResult:
         number = int(self._clock.now().timestamp() * 1000)
         reporter = ProgressReporter(job, number, sink, self._clock)
         run = _Run(job, number, self._clock.monotonic(), reporter, sink)
         error: JobError | None = None
-        log.info("job begins", extra={"job_id": job.job_id, "pages": len(job.pages)})
+        pages = len(job.pages) if isinstance(job, PagesJob) else 0
+        log.info("job begins", extra={"job_id": job.job_id, "kind": job.kind, "pages": pages})
         try:
             reporter.start()
-            await self._render(run)
+            await self._carry_out(run)
         except asyncio.CancelledError:
             cancelled = JobError(code=ErrorCode.CANCELLED, message="the job was cancelled")
             await self._finish(run, cancelled)
@@ -101,18 +105,24 @@ class Worker:
             error = to_job_error(failure)
         return await self._finish(run, error)
 
-    async def _render(self, run: "_Run") -> None:
-        folder = f"{RUN_PREFIX}{secrets.token_hex(8)}"
-        rendering = Rendering(
+    async def _carry_out(self, run: "_Run") -> None:
+        job, folder = run.job, f"{RUN_PREFIX}{secrets.token_hex(8)}"
+        workspace = Workspace(
+            job_id=job.job_id,
+            run=folder,
             comfy=self._comfy,
             store=self._store,
             clock=self._clock,
             reporter=run.reporter,
-            run=folder,
-            job_id=run.job.job_id,
+            inputs=JobInputs(self._store, self._comfy, folder),
         )
-        plans = plan_pages(run.job, self._workflows, folder)
-        await rendering.render_all(plans, run.job.deadline_s)
+        if isinstance(job, IdentityJob):
+            plan = plan_identity(job.identity, self._workflows, folder)
+            return await ensure_identity(plan, workspace, job.deadline_s)
+        plans = plan_pages(job, self._workflows, folder)
+        source = job.identity
+        identity = None if source is None else plan_identity(source, self._workflows, folder)
+        return await Rendering(workspace, identity).render_all(plans, job.deadline_s)
 
     async def _finish(self, run: "_Run", error: JobError | None) -> JobResult:
         """Send a job's result, to its end even if RunPod cancels us meanwhile."""
@@ -142,6 +152,7 @@ class Worker:
             seq=run.reporter.next_seq(),
             status=_status(error),
             pages=pages,
+            identity=run.reporter.identity,
             error=error,
             total_ms=max(0.0, (self._clock.monotonic() - run.began) * 1000),
             worker_id=self._worker_id,
@@ -164,7 +175,7 @@ class Worker:
         )
 
 
-def parse_job(raw: Any) -> PagesJob:
+def parse_job(raw: Any) -> PagesJob | IdentityJob:
     """Return the job in a RunPod input.
 
     Raises:
@@ -172,10 +183,11 @@ def parse_job(raw: Any) -> PagesJob:
             may hold a child's name.
     """
     try:
-        return PagesJob.model_validate(raw)
+        return JOB.validate_python(raw)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False, include_input=False)
-        shown = [f"{_path(item['loc'])}: {item['msg']}" for item in problems[:_SHOWN_PROBLEMS]]
+        # A place begins with the job's kind, as the union tells them apart.
+        shown = [f"{_path(item['loc'][1:])}: {item['msg']}" for item in problems[:_SHOWN_PROBLEMS]]
         if len(problems) > len(shown):
             shown.append(f"and {len(problems) - len(shown)} more")
         raise InvalidJob("; ".join(shown)) from None

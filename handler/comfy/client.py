@@ -1,5 +1,6 @@
 """ComfyUI's HTTP and WebSocket protocol. Everything here blocks: call it from threads."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -125,10 +126,10 @@ class ComfyClient:
         history = self._get(f"/history/{prompt_id}")
         entry = history.get(prompt_id) if isinstance(history, dict) else None
         outputs = entry.get("outputs", {}) if isinstance(entry, dict) else {}
-        for image in outputs.get(node, {}).get("images", []):
-            if image.get("type") == "output":
-                return OutputFile(str(image.get("subfolder", "")), str(image["filename"]))
-        raise OutputMissing("the output node saved no image", node=node)
+        saved = saved_file(outputs.get(node, {}))
+        if saved is None:
+            raise OutputMissing("the output node saved no file", node=node)
+        return saved
 
     def forget(self, prompt_id: str) -> None:
         """Remove a prompt's history: it holds the whole graph.
@@ -172,6 +173,19 @@ class ComfyClient:
         with _translated():
             url = f"http://{self._address}{path}"
             return self._http.request(method, url, json=body, timeout=_TIMEOUT_S)
+
+
+def saved_file(output: Mapping[str, Any]) -> OutputFile | None:
+    """Return the first file in the output folder that a node's entry in the history names.
+
+    Each kind of node has its own list there: ``images``, ``identities``, and beside them lists of
+    other things, such as ``animated: [true]``.
+    """
+    lists = (value for value in output.values() if isinstance(value, list))
+    for item in itertools.chain.from_iterable(lists):
+        if isinstance(item, dict) and item.get("type") == "output" and "filename" in item:
+            return OutputFile(str(item.get("subfolder", "")), str(item["filename"]))
+    return None
 
 
 class EventStream:

@@ -49,7 +49,7 @@ class ComfyFiles:
         self.model_paths.write_text(json.dumps(self._model_folders()))  # JSON is YAML too
 
     def stage(self, run: str, name: str, data: bytes) -> str:
-        """Write an input file of ``run``; return its name as image nodes take it.
+        """Write an input file of ``run``; return its name as nodes take it.
 
         Raises:
             OSError: the disk won't have it.

@@ -93,9 +93,10 @@ class PromptTracker:
 
     def _failure(self, event: ExecutionFailed) -> NodeFailed:
         reason = " ".join(event.exception_message.split())[:_SHOWN_CHARACTERS]
+        kind = event.exception_type.rpartition(".")[2]  # a node pack's module is a path on the disk
         return NodeFailed(
             f"node {event.node} ({self._title(event.node)}, {event.node_type}) "
-            f"raised {event.exception_type}: {reason}",
+            f"raised {kind}: {reason}",
             node=event.node,
             exception_message=event.exception_message,
         )

@@ -1,13 +1,31 @@
 """One example of each message, with every field set."""
 
+from datetime import UTC, datetime
+
 from contract.errors import ErrorCode, JobError
-from contract.job import ObjectRef, PagesJob, PageTask, WorkflowRef
-from contract.keys import page_key, photo_key, template_key
-from contract.result import JobResult, PageResult, PageTimings, Progress, StoredImage
+from contract.job import IdentityJob, IdentitySource, ObjectRef, PagesJob, PageTask, WorkflowRef
+from contract.keys import embedding_key, page_key, photo_key, template_key
+from contract.result import (
+    IdentityResult,
+    JobResult,
+    PageResult,
+    PageTimings,
+    Progress,
+    StoredImage,
+)
 from contract.status import JobStatus, PageStatus
 from contract.types import SentMessage, WorkerMessage
 
 SHA = "0" * 63 + "1"
+
+
+def identity_source() -> IdentitySource:
+    return IdentitySource(
+        photo=ObjectRef(key=photo_key("photo1"), sha256=SHA),
+        embedding_key=embedding_key("photo1"),
+        workflow=WorkflowRef(name="identity", version=1),
+        max_age_s=3600,
+    )
 
 
 def pages_job() -> PagesJob:
@@ -27,7 +45,23 @@ def pages_job() -> PagesJob:
                 },
             )
         ],
+        identity=identity_source(),
         deadline_s=300,
+    )
+
+
+def identity_job() -> IdentityJob:
+    return IdentityJob(job_id="job0", dispatch=1, identity=identity_source(), deadline_s=60)
+
+
+def identity_result() -> IdentityResult:
+    return IdentityResult(
+        key=embedding_key("photo1"),
+        sha256=SHA,
+        size_bytes=131_600,
+        extracted_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        extracted=True,
+        extract_ms=850.5,
     )
 
 
@@ -81,6 +115,7 @@ def job_result() -> JobResult:
         seq=4,
         status=JobStatus.FAILED,
         pages=[page_completed(), page_failed()],
+        identity=identity_result(),
         error=JobError(code=ErrorCode.WORKFLOW_REJECTED, message="1 of 2 pages failed"),
         total_ms=6000,
         worker_id="worker-1",
@@ -89,6 +124,7 @@ def job_result() -> JobResult:
 
 EXAMPLES: dict[str, SentMessage | WorkerMessage] = {
     "pages_job": pages_job(),
+    "identity_job": identity_job(),
     "progress": progress(),
     "job_result": job_result(),
 }

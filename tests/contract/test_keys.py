@@ -10,6 +10,7 @@ from contract.types import validate_object_key
 
 def test_keys_follow_the_layout() -> None:
     assert keys.photo_key("p1") == "photos/p1/original.jpg"
+    assert keys.embedding_key("p1") == "pulid_emb/p1.safetensors"
     assert keys.template_key("book", 3, "person_mask") == "templates/book/page_03/person_mask.png"
     assert keys.page_key("o1", 12) == "pages/o1/page_12.png"
     assert keys.page_key("o1", 12, take=2) == "pages/o1/page_12.take_2.png"
@@ -27,8 +28,9 @@ def test_what_could_leave_the_store_is_no_key(key: str) -> None:
 
 @pytest.mark.parametrize("owner", ["../x", "a/b/../../c", ""])
 def test_an_id_cannot_climb_out_of_its_folder(owner: str) -> None:
-    with pytest.raises(ValueError, match="safe object key"):
-        keys.photo_key(owner)
+    for key_of in (keys.photo_key, keys.embedding_key):
+        with pytest.raises(ValueError, match="safe object key"):
+            key_of(owner)
 
 
 @given(st.text(max_size=40))

@@ -6,9 +6,17 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from contract.job import PagesJob
-from contract.result import STATUS_MESSAGE, JobResult, Progress
-from tests.contract.examples import EXAMPLES, job_result, pages_job, progress
+from contract.job import JOB, IdentityJob, IdentitySource, PagesJob
+from contract.result import STATUS_MESSAGE, IdentityResult, JobResult, Progress
+from tests.contract.examples import (
+    EXAMPLES,
+    identity_job,
+    identity_result,
+    identity_source,
+    job_result,
+    pages_job,
+    progress,
+)
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
@@ -70,3 +78,43 @@ def test_a_number_keeps_its_kind_in_a_slot() -> None:
     slots = PagesJob.model_validate_json(pages_job().model_dump_json()).pages[0].slots
     assert slots == {"face_x": 512, "face_angle": -2.5, "skin_preset": "off"}
     assert isinstance(slots["face_x"], int)
+
+
+def test_a_job_is_told_apart_by_its_kind() -> None:
+    assert JOB.validate_json(pages_job().model_dump_json()) == pages_job()
+    assert JOB.validate_json(identity_job().model_dump_json()) == identity_job()
+    assert isinstance(JOB.validate_python(identity_job()), IdentityJob)
+
+
+def test_a_job_that_does_not_say_its_kind_is_one_of_pages() -> None:
+    document = pages_job().model_dump(mode="json")
+    del document["kind"]
+    assert JOB.validate_python(document) == pages_job()
+
+
+@pytest.mark.parametrize("kind", ["Mathilda", None, 3, ["Mathilda"], {"Mathilda": 1}])
+def test_another_kind_is_rejected_without_echoing_it(kind: object) -> None:
+    with pytest.raises(ValidationError) as rejection:
+        JOB.validate_python(pages_job().model_dump(mode="json") | {"kind": kind})
+    [problem] = rejection.value.errors()
+    assert problem["msg"] == "kind is neither 'pages' nor 'identity'"
+
+
+def test_a_job_without_an_identity_does_not_mention_it() -> None:
+    """A worker from before identities rejects fields that it doesn't know."""
+    document = pages_job().model_copy(update={"identity": None}).model_dump(mode="json")
+    assert "identity" not in document
+    assert JOB.validate_python(document) == PagesJob.model_validate(document)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 86_401])
+def test_an_embedding_is_used_for_a_day_at_most(seconds: float) -> None:
+    document = identity_source().model_dump() | {"max_age_s": seconds}
+    with pytest.raises(ValidationError, match="max_age_s"):
+        IdentitySource.model_validate(document)
+
+
+def test_the_time_of_an_extraction_has_a_zone() -> None:
+    document = identity_result().model_dump(mode="json") | {"extracted_at": "2026-01-02T03:04:05"}
+    with pytest.raises(ValidationError, match="extracted_at"):
+        IdentityResult.model_validate(document)

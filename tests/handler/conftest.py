@@ -12,7 +12,13 @@ from handler.comfy.engine import ComfyEngine
 from handler.comfy.files import ComfyFiles
 from handler.comfy.process import ComfyOptions, ComfyProcess
 from handler.graph import Workflows, load_workflows
-from tests.handler.tiny import write_workflow
+from tests.handler.tiny import (
+    portrait_graph,
+    portrait_slots,
+    tiny_identity_graph,
+    tiny_identity_slots,
+    write_workflow,
+)
 
 REPOSITORY = Path(__file__).parents[2]
 COMFYUI = REPOSITORY / "build/comfyui"
@@ -28,6 +34,16 @@ def workflows(tmp_path: Path) -> Workflows:
     """The workflow ``tiny`` alone."""
     write_workflow(tmp_path / "workflows")
     return load_workflows(tmp_path / "workflows")
+
+
+@pytest.fixture
+def identity_workflows(tmp_path: Path) -> Workflows:
+    """``tiny``, ``tiny_identity``, which makes an identity, and ``portrait``, which takes one."""
+    folder = tmp_path / "workflows"
+    write_workflow(folder)
+    write_workflow(folder, tiny_identity_graph(), tiny_identity_slots(), "tiny_identity")
+    write_workflow(folder, portrait_graph(), portrait_slots(), "portrait")
+    return load_workflows(folder)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Stand-ins for the worker's own ports."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -22,6 +23,29 @@ def png(color: str = "white", size: tuple[int, int] = (16, 12)) -> bytes:
     return buffer.getvalue()
 
 
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+"""When a :class:`FakeClock` begins."""
+
+
+def identity_file(extracted_at: datetime = EPOCH, **changes: str) -> bytes:
+    """An identity embedding's file of zeros, as the nodes save it; ``changes`` to its record."""
+    record = {
+        "format": "foxetales.identity",
+        "extractor_version": "1",
+        "pulid_sha256": "1" * 64,
+        "photo_sha256": "2" * 64,
+        "dtype": "bfloat16",
+        "extracted_at": extracted_at.isoformat(),
+    }
+    tensor = bytes(32 * 2048 * 2)
+    header = {
+        "__metadata__": {**record, **changes},
+        "tokens": {"dtype": "BF16", "shape": [1, 32, 2048], "data_offsets": [0, len(tensor)]},
+    }
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + tensor
+
+
 class FakeClock:
     """A clock that moves only when somebody sleeps; sleeping takes no time."""
 
@@ -30,7 +54,7 @@ class FakeClock:
         self.sleeps: list[float] = []
 
     def now(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
+        return EPOCH + timedelta(seconds=self.seconds)
 
     def monotonic(self) -> float:
         return self.seconds
@@ -41,17 +65,28 @@ class FakeClock:
         await asyncio.sleep(0)
 
 
+class StillClock(FakeClock):
+    """A clock that never moves."""
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)
+
+
 class MemoryStore:
-    """An object store in a dictionary. ``failure`` is raised by the next writes."""
+    """An object store in a dictionary. ``failure`` is raised by the next writes; ``refusals`` by
+    the writes of single keys."""
 
     def __init__(self, objects: dict[str, bytes] | None = None) -> None:
         self.objects = dict(objects or {})
         self.reads: list[str] = []
         self.failure: StoreError | None = None
+        self.refusals: dict[str, StoreError] = {}
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
         if self.failure is not None:
             raise self.failure
+        if key in self.refusals:
+            raise self.refusals[key]
         self.objects[key] = data
 
     def get(self, key: str, max_bytes: int) -> bytes:
@@ -64,12 +99,14 @@ class MemoryStore:
 
 
 class FakeComfy:
-    """A ComfyUI that paints one colour. ``failures`` are raised by the renders to come, in
-    order; None among them is a success. With ``hangs`` a render ends only by cancellation."""
+    """A ComfyUI that paints one colour, and takes everybody for ``identity``. ``failures`` are
+    raised by the renders to come, in order; None among them is a success. With ``hangs`` a render
+    ends only by cancellation."""
 
     def __init__(self, *failures: WorkerError | None, hangs: bool = False) -> None:
         self.failures = list(failures)
         self.hangs = hangs
+        self.identity = identity_file()
         self.boots = 0
         self.boot_failure: WorkerError | None = None
         self.graphs: list[FilledGraph] = []
@@ -77,6 +114,11 @@ class FakeComfy:
         self.discarded: list[str] = []
         self.rendering = asyncio.Event()
         self.interrupted = 0
+
+    @property
+    def extractions(self) -> int:
+        """How many graphs were to make an identity."""
+        return sum(graph.makes == "identity" for graph in self.graphs)
 
     async def ensure_running(self) -> None:
         self.boots += 1
@@ -99,7 +141,8 @@ class FakeComfy:
         failure = self.failures.pop(0) if self.failures else None
         if failure is not None:
             raise failure
-        return Rendered(png(), queue_ms=1.0, render_ms=2.0)
+        data = self.identity if graph.makes == "identity" else png()
+        return Rendered(data, queue_ms=1.0, render_ms=2.0)
 
     async def discard(self, run: str) -> None:
         self.files.pop(run, None)
@@ -139,3 +182,32 @@ def job_input(pages: int = 1, **changes: Any) -> dict[str, Any]:
         ],
         **changes,
     }
+
+
+def identity_source(**changes: Any) -> dict[str, Any]:
+    """The identity of a job for the workflow ``portrait``, as JSON data."""
+    return {
+        "photo": {"key": "photos/x/original.jpg"},
+        "embedding_key": "pulid_emb/x.safetensors",
+        "workflow": {"name": "tiny_identity", "version": 1},
+        **changes,
+    }
+
+
+def portrait_input(pages: int = 1, first: int = 1, **changes: Any) -> dict[str, Any]:
+    """A RunPod input for the workflow ``portrait``: ``pages`` pages from page ``first`` on."""
+    return {
+        "job_id": "job-1",
+        "workflow": {"name": "portrait", "version": 1},
+        "identity": identity_source(),
+        "pages": [
+            {"page_number": n, "output_key": f"pages/p1/page_{n:02d}.png", "seed": n}
+            for n in range(first, first + pages)
+        ],
+        **changes,
+    }
+
+
+def identity_input(**changes: Any) -> dict[str, Any]:
+    """A RunPod input that asks for the identity alone."""
+    return {"kind": "identity", "job_id": "job-0", "identity": identity_source(), **changes}

@@ -215,7 +215,7 @@ async def test_cancelling_interrupts_the_running_graph(
     blank = filled(blank_graph(color=3))
     blank.prompt["save"]["inputs"]["filename_prefix"] = f"{fresh_name()}/page"
     async with asyncio.timeout(10):  # nothing is left in its way
-        assert (await engine.render(blank, ignore)).png
+        assert (await engine.render(blank, ignore)).data
 
 
 async def test_a_page_survives_the_death_of_comfyui(

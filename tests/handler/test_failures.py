@@ -5,7 +5,7 @@ import pytest
 
 from contract.errors import ErrorCode, JobError
 from handler.errors import ComfyDied, InvalidSlot, NodeFailed, PromptRejected
-from handler.failures import to_job_error, worst
+from handler.failures import refuses_embedding, to_job_error, worst
 from storage.errors import ObjectNotFound, ObjectTooLarge, StoreFull, StoreUnavailable
 
 
@@ -19,6 +19,10 @@ def node_failure(text: str) -> NodeFailed:
         (node_failure("no_face: nobody in the photo"), ErrorCode.NO_FACE),
         (node_failure("several_faces: two"), ErrorCode.SEVERAL_FACES),
         (node_failure("face_too_small: 12 px"), ErrorCode.FACE_TOO_SMALL),
+        (node_failure("weights_unusable: arcface.onnx is damaged"), ErrorCode.WEIGHTS_UNUSABLE),
+        (node_failure("embedding_unreadable: cut short"), ErrorCode.EMBEDDING_UNUSABLE),
+        (node_failure("embedding_invalid: NaN"), ErrorCode.EMBEDDING_UNUSABLE),
+        (node_failure("embedding_mismatch: another file"), ErrorCode.EMBEDDING_UNUSABLE),
         (node_failure("CUDA out of memory"), ErrorCode.NODE_FAILED),
         (node_failure("cancelled: says who?"), ErrorCode.NODE_FAILED),
         (node_failure(f"[Errno 28] {os.strerror(errno.ENOSPC)}"), ErrorCode.STORE_FULL),
@@ -33,6 +37,12 @@ def node_failure(text: str) -> NodeFailed:
 )
 def test_each_failure_has_its_code(error: Exception, code: ErrorCode) -> None:
     assert to_job_error(error).code is code
+
+
+def test_only_what_a_node_says_of_an_embedding_asks_for_another() -> None:
+    assert refuses_embedding(node_failure("embedding_mismatch: another file"))
+    for text in ("no_face: nobody", "an embedding_mismatch", "embedding", ""):
+        assert not refuses_embedding(node_failure(text))
 
 
 def test_node_and_input_travel_along() -> None:

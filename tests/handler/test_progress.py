@@ -1,13 +1,14 @@
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
-from contract.job import PagesJob
-from contract.result import PageResult
+from contract.job import IdentityJob, PagesJob
+from contract.result import IdentityResult, PageResult
 from contract.status import PageStatus
 from handler.ports import Step
 from handler.progress import INTERVAL_S, ProgressReporter
-from tests.handler.fakes import FakeClock, RecordingSink, job_input
+from tests.handler.fakes import FakeClock, RecordingSink, identity_input, job_input
 
 pytestmark = pytest.mark.anyio
 
@@ -84,6 +85,60 @@ async def test_messages_are_numbered_and_progress_never_falls() -> None:
     assert [message.seq for message in sink.progress] == list(range(1, len(fractions) + 1))
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
+
+
+def an_identity() -> IdentityResult:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    return IdentityResult(
+        key="a/b", sha256="0" * 64, size_bytes=1, extracted_at=moment, extracted=True
+    )
+
+
+async def test_an_extraction_is_a_part_of_the_page_that_waits_for_it() -> None:
+    sink = RecordingSink()
+    reporter = reporter_for(sink, FakeClock())
+    reporter.start()
+    reporter.begin(1, "fetching inputs")
+    reporter.begin_identity()
+    await settle()
+    assert sink.progress[-1].current_step == "extracting identity"
+    reporter.step_identity(Step(1.0, "Encode", 3, 3))
+    await settle()
+    last = sink.progress[-1]
+    assert (last.current_step, last.page_number) == ("extracting identity", 1)
+    assert (last.step, last.steps) == (3, 3)
+    assert 0 < last.progress < 0.5  # less than the page, which is half of the job
+    reporter.end_identity(an_identity())
+    reporter.step(1, Step(0.01, "Paint"))
+    await settle()
+    assert sink.progress[-1].progress == last.progress
+    await reporter.close()
+
+
+async def test_an_extraction_is_the_whole_of_an_identity_job() -> None:
+    sink = RecordingSink()
+    job = IdentityJob.model_validate(identity_input())
+    reporter = ProgressReporter(job, 1000, sink, FakeClock())
+    reporter.start()
+    reporter.begin_identity()
+    for fraction in (0.5, 1.0):
+        reporter.step_identity(Step(fraction, "Encode"))
+        await settle()
+    reporter.end_identity(an_identity())
+    await reporter.close()
+    fractions = [message.progress for message in sink.progress]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    assert max(fractions[:-1]) < 1.0
+    assert {message.page_number for message in sink.progress} == {None}
+    assert reporter.identity == an_identity()
+
+
+async def test_an_identity_that_was_there_counts_no_longer_once_another_is_extracted() -> None:
+    reporter = reporter_for(RecordingSink(), FakeClock())
+    reporter.end_identity(an_identity())
+    reporter.begin_identity()
+    assert reporter.identity is None
 
 
 async def test_a_sink_that_hangs_is_given_up() -> None:

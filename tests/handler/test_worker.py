@@ -7,49 +7,16 @@ from typing import Any
 import pytest
 
 from contract.errors import ErrorCode
-from contract.result import JobResult
 from contract.status import JobStatus, PageStatus
 from handler.errors import ComfyBootFailed, ComfyDied, NodeFailed, WorkerError
 from handler.graph import Workflows
 from handler.worker import Worker
 from storage.errors import StoreFull, StoreUnavailable
 from storage.folder import FolderStore
-from tests.handler.fakes import FakeClock, FakeComfy, MemoryStore, RecordingSink, job_input, png
+from tests.handler.bench import PHOTO, Bench, codes
+from tests.handler.fakes import FakeClock, FakeComfy, RecordingSink, job_input, png
 
 pytestmark = pytest.mark.anyio
-PHOTO = {"photos/x/original.jpg": png()}
-
-
-class Bench:
-    """A worker on fakes, and everything that can be looked at afterwards."""
-
-    def __init__(self, workflows: Workflows, comfy: FakeComfy | None = None) -> None:
-        self.comfy = comfy or FakeComfy()
-        self.store = MemoryStore(PHOTO)
-        self.sink = RecordingSink()
-        self.worker = Worker(
-            comfy=self.comfy,
-            store=self.store,
-            workflows=workflows,
-            open_sink=lambda _: self.sink,
-            clock=FakeClock(),
-            worker_id="worker-1",
-        )
-
-    async def run(self, raw: Any) -> JobResult:
-        """Run a job; check that both channels carry the same result."""
-        answer = await self.worker.handle({"id": "runpod-1", "input": raw})
-        result = (
-            JobResult.model_validate_json(answer["error"])
-            if set(answer) == {"error"}
-            else JobResult.model_validate(answer)
-        )
-        assert self.sink.results == [result]
-        return result
-
-
-def codes(result: JobResult) -> list[ErrorCode | None]:
-    return [page.error.code if page.error else None for page in result.pages]
 
 
 async def test_every_page_is_stored_under_its_key(workflows: Workflows) -> None:

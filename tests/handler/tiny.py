@@ -45,6 +45,48 @@ def tiny_slots() -> dict[str, Any]:
     }
 
 
+def tiny_identity_graph() -> dict[str, Any]:
+    """Load a photo, save an identity. The node pack's own nodes, without those in between."""
+    return {
+        "load": tiny_graph()["load"],
+        "save": {
+            "class_type": "FoxetalesIdentitySave",
+            "inputs": {"identity": ["load", 0], "filename_prefix": "person"},
+            "_meta": {"title": "Save the identity"},
+        },
+    }
+
+
+def tiny_identity_slots() -> dict[str, Any]:
+    """The slots of :func:`tiny_identity_graph`."""
+    outputs = {"identity": {"node": "save", "type": "identity"}}
+    return {**tiny_slots(), "name": "tiny_identity", "outputs": outputs}
+
+
+def portrait_graph() -> dict[str, Any]:
+    """Load an identity, save an image. The node pack's own nodes, without those in between."""
+    return {
+        "load": {
+            "class_type": "FoxetalesIdentityLoad",
+            "inputs": {"file": "example.safetensors"},
+            "_meta": {"title": "Identity"},
+        },
+        "save": {
+            "class_type": "SaveImage",
+            "inputs": {"images": ["load", 0], "filename_prefix": "page"},
+            "_meta": {"title": "Save the page"},
+        },
+    }
+
+
+def portrait_slots() -> dict[str, Any]:
+    """The slots of :func:`portrait_graph`."""
+    prefix = tiny_slots()["slots"]["filename_prefix"]
+    person = {"node": "load", "input": "file", "type": "identity", "required": True}
+    slots = {"person": person, "filename_prefix": prefix}
+    return {**tiny_slots(), "name": "portrait", "slots": slots}
+
+
 def blank_graph(color: int = 255, size: int = 32) -> dict[str, Any]:
     """Save an empty image; needs no input file."""
     return {
