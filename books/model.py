@@ -44,9 +44,9 @@ class Price(_Record):
 
 
 class WorkflowChoice(_Record):
-    """The released workflow that renders the book's pages."""
+    """A released workflow: `workflows/<name>/v<version>.json`."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
     version: int = Field(ge=1)
 
 
@@ -103,7 +103,12 @@ class Page(_Record):
 
 
 class Book(_Record):
-    """A story book. cover_page is the page whose picture serves as the cover for now."""
+    """A story book. cover_page is the page whose picture serves as the cover for now.
+
+    workflow renders the pages as they are printed; identity_workflow makes the file of the
+    child's face that it takes, if it takes one. draft_workflow renders them where there are no
+    model weights.
+    """
 
     id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
     title: Text
@@ -114,6 +119,8 @@ class Book(_Record):
     size_px: Literal[1024]
     price: Price
     workflow: WorkflowChoice
+    identity_workflow: WorkflowChoice | None = None
+    draft_workflow: WorkflowChoice | None = None
     preview_pages: tuple[int, ...] = Field(min_length=1)
     cover_page: int
     pages: tuple[Page, ...] = Field(min_length=1)
@@ -137,6 +144,15 @@ class Book(_Record):
         if numbers != list(range(1, len(value) + 1)):
             raise ValueError(f"page numbers must run 1, 2, 3 … without a gap, got {numbers}")
         return value
+
+    @model_validator(mode="after")
+    def _workflows_differ(self) -> Self:
+        fields: dict[str, str] = {}
+        for field in ("workflow", "identity_workflow", "draft_workflow"):
+            choice: WorkflowChoice | None = getattr(self, field)
+            if choice and (other := fields.setdefault(choice.name, field)) != field:
+                raise ValueError(f"{other} and {field} are both {choice.name}")
+        return self
 
     @model_validator(mode="after")
     def _faces_are_inside(self) -> Self:

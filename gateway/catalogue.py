@@ -1,10 +1,11 @@
-"""The books on offer and the art their pages are made of."""
+"""The books on offer, the art their pages are made of, the appearances a child may have."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from books.appearances import Appearance
 from books.library import load_books
 from books.model import Book, Page
 from contract.job import ObjectRef
@@ -16,8 +17,6 @@ from storage.errors import ObjectNotFound, ObjectTooLarge
 STYLES: Final = ("watercolour",)
 """Every book is painted in one style so far; the first one is the default."""
 
-_DRAFT_SUFFIX = "_draft"
-
 
 class ArtMissing(Exception):
     """A page is said to have art, and a file of it isn't there. The message names the file."""
@@ -25,9 +24,14 @@ class ArtMissing(Exception):
 
 class Catalogue:
     """Books by id, with the sha256 of every piece of art as it lies in ``directory``:
-    ``<book id>/page_NN/<asset>.png``."""
+    ``<book id>/page_NN/<asset>.png``. Appearances by id."""
 
-    def __init__(self, books: Mapping[str, Book], directory: Path) -> None:
+    def __init__(
+        self,
+        books: Mapping[str, Book],
+        directory: Path,
+        appearances: Mapping[str, Appearance],
+    ) -> None:
         """Hash the art of ``books``.
 
         Raises:
@@ -35,17 +39,18 @@ class Catalogue:
         """
         self._books = dict(books)
         self._directory = directory
+        self._appearances = dict(appearances)
         self._sha256 = {key: _sha256(path) for key, path in self._art()}
 
     @classmethod
-    def open(cls, directory: Path) -> "Catalogue":
+    def open(cls, directory: Path, appearances: Mapping[str, Appearance]) -> "Catalogue":
         """Read the books of a directory and hash their art.
 
         Raises:
             books.library.BookError: a book can't be used.
             ArtMissing: a file of the art can't be read.
         """
-        return cls(load_books(directory), directory)
+        return cls(load_books(directory), directory, appearances)
 
     def all(self) -> list[Book]:
         """The books on offer, in the order they are shown."""
@@ -61,6 +66,21 @@ class Catalogue:
             return self._books[book_id]
         except KeyError:
             raise Problem("book_unknown") from None
+
+    def appearances(self) -> list[Appearance]:
+        """The appearances that a parent may choose from, in the order they are shown."""
+        return list(self._appearances.values())
+
+    def appearance(self, appearance_id: str) -> Appearance:
+        """Return an appearance.
+
+        Raises:
+            Problem: ``appearance_unknown``.
+        """
+        try:
+            return self._appearances[appearance_id]
+        except KeyError:
+            raise Problem("appearance_unknown") from None
 
     def asset(self, book_id: str, page_number: int, asset: TemplateAsset) -> ObjectRef:
         """Return where a page's art lies in the object store, and its sha256."""
@@ -93,11 +113,6 @@ class Catalogue:
         folder = self._directory / book_id / f"page_{page.page_number:02d}"
         for asset in TEMPLATE_ASSETS:
             yield template_key(book_id, page.page_number, asset), folder / f"{asset}.png"
-
-
-def is_draft(book: Book) -> bool:
-    """Whether the book is rendered by a draft workflow, and so must be labelled as a draft."""
-    return book.workflow.name.endswith(_DRAFT_SUFFIX)
 
 
 def _sha256(path: Path) -> str:

@@ -41,6 +41,7 @@ PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
     "page_unknown": (HTTPStatus.NOT_FOUND, "The book has no such page"),
     "page_locked": (HTTPStatus.CONFLICT, "The page is not part of the preview"),
     "style_unknown": (HTTPStatus.UNPROCESSABLE_ENTITY, "The book has no such style"),
+    "appearance_unknown": (HTTPStatus.UNPROCESSABLE_ENTITY, "There is no such appearance"),
     "preview_unknown": (HTTPStatus.NOT_FOUND, "There is no such preview, or it has expired"),
     "job_unknown": (HTTPStatus.NOT_FOUND, "There is no such job, or it has expired"),
     "job_not_failed": (HTTPStatus.CONFLICT, "Only a failed job can be retried"),

@@ -16,6 +16,7 @@ from contract.errors import ErrorCode, JobError
 from contract.result import JobResult, Progress
 from contract.status import TERMINAL_STATUSES, JobStatus
 from gateway import jobs
+from gateway.looks import Rendering
 from gateway.ports import Clock, EndpointError, EndpointRejected
 from gateway.records import Job, Page, Photo, Preview, lock, reading, writing
 
@@ -32,6 +33,7 @@ class Claim:
     job_id: str
     dispatch: int
     claimed_until: datetime
+    rendering: Rendering
     preview: Preview
     photo: Photo
     pages: tuple[jobs.PageState, ...]
@@ -123,6 +125,7 @@ class Ledger:
                 job_id=job_id,
                 dispatch=row.dispatch,
                 claimed_until=now + CLAIM_LIFE,
+                rendering=Rendering.model_validate(row.rendering),
                 preview=preview,
                 photo=session.get_one(Photo, preview.photo_id),
                 pages=tuple(state.missing),

@@ -8,7 +8,8 @@ from typing import Literal
 
 from books.model import Book, Price
 from contract.status import JobStatus, PageStatus
-from gateway.catalogue import STYLES, is_draft
+from gateway.catalogue import STYLES
+from gateway.looks import Rendering
 from gateway.previews import shown_pages
 from gateway.records import Job, Page, Preview
 from gateway.schema import BookSummary, LockedPage, PreviewDocument, Purchase, ShownPage
@@ -53,7 +54,7 @@ def preview_document(
     ]
     covers = [page.image_url for page in visible if page.is_cover]
     status = _status(job, visible, expired)
-    draft = is_draft(book)
+    draft = Rendering.model_validate(job.rendering).is_draft
     return PreviewDocument(
         preview_id=preview.preview_id,
         job_id=job.job_id,
@@ -79,8 +80,8 @@ def preview_document(
     )
 
 
-def book_summary(book: Book) -> BookSummary:
-    """Return a book as the shop lists it."""
+def book_summary(book: Book, *, draft: bool) -> BookSummary:
+    """Return a book as the shop lists it; ``draft`` says that its pages would be drafts now."""
     return BookSummary(
         id=book.id,
         title=book.title,
@@ -93,7 +94,7 @@ def book_summary(book: Book) -> BookSummary:
         preview_pages_count=len(book.preview_pages),
         locked_pages_count=len(book.pages) - len(book.preview_pages),
         purchase=purchase(book.price),
-        draft=is_draft(book),
+        draft=draft,
     )
 
 

@@ -20,6 +20,7 @@ from gateway.catalogue import STYLES
 from gateway.errors import Problem
 from gateway.ids import new_id
 from gateway.jobs import QUEUED_STEP, seed_for
+from gateway.looks import Rendering, rendering
 from gateway.records import Job, Page, Photo, Preview, lock, reading, writing
 from gateway.schema import PageRequest, PreviewRequest
 from gateway.services import Services
@@ -30,11 +31,11 @@ PAGE = "page"
 
 @dataclass(frozen=True)
 class Queued:
-    """A job that was queued, now or by the same request before."""
+    """A job that was queued, now or by the same request before; ``draft`` tells of its look."""
 
     job_id: str
     preview_id: str
-    book_id: str
+    draft: bool
     pages: int
 
 
@@ -44,13 +45,15 @@ def create_preview(
     """Queue the preview of a book.
 
     Raises:
-        Problem: ``book_unknown``, ``style_unknown``, ``photo_unknown``, or
-            ``idempotency_key_reused`` with another request.
+        Problem: ``book_unknown``, ``style_unknown``, ``appearance_unknown``, ``photo_unknown``,
+            or ``idempotency_key_reused`` with another request.
     """
     book = services.books.book(request.book_id)
     style = request.style or STYLES[0]
     if style not in STYLES:
         raise Problem("style_unknown", f"Styles of this book: {', '.join(STYLES)}.")
+    if request.appearance is not None:
+        services.books.appearance(request.appearance)
     now = services.clock.now()
     preview = Preview(
         preview_id=new_id(),
@@ -59,6 +62,7 @@ def create_preview(
         child_name=request.child_name,
         child_age=request.child_age,
         child_gender=request.child_gender,
+        appearance=request.appearance,
         style=style,
         session_id=request.session_id,
         idempotency_key=idempotency_key,
@@ -66,22 +70,26 @@ def create_preview(
         created_at=now,
         expires_at=now + timedelta(days=services.settings.preview_life_days),
     )
+    settings = services.settings
+    chosen = rendering(book, settings.page_look, settings.preview_quality)
     try:
         with writing(services.engine) as session:
             _check_photo(services, session, request.photo_id)
             session.add(preview)
             session.flush()
-            job = _new_job(services, preview, PREVIEW)
+            job = _new_job(services, preview, PREVIEW, chosen)
             session.add(job)
             session.flush()
             session.add_all(_new_page(job, number, take=1) for number in book.preview_pages)
     except IntegrityError:
         return _created_before(services, request, idempotency_key)
-    return Queued(job.job_id, preview.preview_id, book.id, len(book.preview_pages))
+    return _queued(job, len(book.preview_pages))
 
 
 def request_page(services: Services, request: PageRequest, idempotency_key: str | None) -> Queued:
     """Queue another take of a preview page; the newest completed take is the one shown.
+
+    It is rendered as the preview was, so that the pages of one preview go together.
 
     Raises:
         Problem: ``preview_unknown``, ``photo_unknown``, ``page_unknown``, ``page_locked``,
@@ -90,7 +98,8 @@ def request_page(services: Services, request: PageRequest, idempotency_key: str 
     try:
         with writing(services.engine) as session:
             preview = _living_preview(services, session, request.preview_id)
-            job = _new_job(services, preview, PAGE, idempotency_key, _hash(request))
+            chosen = Rendering.model_validate(_own_job(session, preview.preview_id).rendering)
+            job = _new_job(services, preview, PAGE, chosen, idempotency_key, _hash(request))
             session.add(job)
             session.flush()  # the UNIQUE key speaks before anything else is looked at
             _check_page(services, preview, request.page_number)
@@ -106,7 +115,7 @@ def request_page(services: Services, request: PageRequest, idempotency_key: str 
             )
     except IntegrityError:
         return _requested_before(services, request, idempotency_key)
-    return Queued(job.job_id, preview.preview_id, preview.book_id, 1)
+    return _queued(job, 1)
 
 
 def retry(services: Services, job_id: str, token_preview_id: str | None) -> Queued:
@@ -128,7 +137,7 @@ def retry(services: Services, job_id: str, token_preview_id: str | None) -> Queu
         _check_photo(services, session, preview.photo_id)
         services.dispatcher.ledger.reopen(session, job)
         pages = _count_pages(session, job_id)
-    return Queued(job_id, preview.preview_id, preview.book_id, pages)
+    return _queued(job, pages)
 
 
 def shown_pages(pages: Sequence[Page]) -> dict[int, Page]:
@@ -145,6 +154,7 @@ def _new_job(
     services: Services,
     preview: Preview,
     kind: str,
+    chosen: Rendering,
     idempotency_key: str | None = None,
     request_hash: str | None = None,
 ) -> Job:
@@ -153,6 +163,7 @@ def _new_job(
         job_id=new_id(),
         preview_id=preview.preview_id,
         kind=kind,
+        rendering=chosen.model_dump(mode="json"),
         idempotency_key=idempotency_key,
         request_hash=request_hash or preview.request_hash,
         status=JobStatus.QUEUED,
@@ -160,6 +171,18 @@ def _new_job(
         next_dispatch_at=now,
         queued_at=now,
     )
+
+
+def _queued(job: Job, pages: int) -> Queued:
+    draft = Rendering.model_validate(job.rendering).is_draft
+    return Queued(job.job_id, job.preview_id, draft, pages)
+
+
+def _own_job(session: Session, preview_id: str) -> Job:
+    """The job that the preview was ordered by."""
+    return session.scalars(
+        select(Job).where(Job.preview_id == preview_id, Job.kind == PREVIEW)
+    ).one()
 
 
 def _new_page(job: Job, page_number: int, take: int, seed: int | None = None) -> Page:
@@ -175,7 +198,8 @@ def _new_page(job: Job, page_number: int, take: int, seed: int | None = None) ->
 
 
 def _hash(request: BaseModel) -> str:
-    return hashlib.sha256(request.model_dump_json().encode()).hexdigest()
+    # Without the fields left out: one that is added later doesn't make another request of it.
+    return hashlib.sha256(request.model_dump_json(exclude_none=True).encode()).hexdigest()
 
 
 def _check_photo(services: Services, session: Session, photo_id: str) -> None:
@@ -226,15 +250,12 @@ def _created_before(services: Services, request: PreviewRequest, key: str | None
             raise Problem("photo_unknown")  # it went between the look at it and the insert
         if preview.request_hash != _hash(request):
             raise Problem("idempotency_key_reused")
-        job_id = session.scalars(
-            select(Job.job_id).where(Job.preview_id == preview.preview_id, Job.kind == PREVIEW)
-        ).one()
-        return Queued(job_id, preview.preview_id, preview.book_id, _count_pages(session, job_id))
+        job = _own_job(session, preview.preview_id)
+        return _queued(job, _count_pages(session, job.job_id))
 
 
 def _requested_before(services: Services, request: PageRequest, key: str | None) -> Queued:
     with reading(services.engine) as session:
-        preview = session.get_one(Preview, request.preview_id)
         job = session.scalars(
             select(Job).where(Job.preview_id == request.preview_id, Job.idempotency_key == key)
         ).one_or_none()
@@ -243,4 +264,4 @@ def _requested_before(services: Services, request: PageRequest, key: str | None)
             raise Problem("job_in_progress")
         if job.request_hash != _hash(request):
             raise Problem("idempotency_key_reused")
-        return Queued(job.job_id, preview.preview_id, preview.book_id, 1)
+        return _queued(job, 1)

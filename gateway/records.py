@@ -103,6 +103,7 @@ class Preview(Record):
     child_name: Mapped[str] = mapped_column(String(80))
     child_age: Mapped[int | None]
     child_gender: Mapped[str | None] = mapped_column(String(16))
+    appearance: Mapped[str | None] = mapped_column(_id)
     style: Mapped[str] = mapped_column(_id)
     session_id: Mapped[str | None] = mapped_column(_id)
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
@@ -118,7 +119,8 @@ class Job(Record):
     ``refusals`` the endpoint's refusals in a row. ``run`` and ``seq`` are the newest message of
     this dispatch. ``next_dispatch_at`` is set while the job waits to be submitted; a gateway that
     submits it holds it until ``claimed_until``. ``ask_at`` is when the endpoint is asked about a
-    job it has; ``revision`` counts visible changes.
+    job it has; ``revision`` counts visible changes. ``rendering`` is a
+    :class:`gateway.looks.Rendering`: it never changes.
     """
 
     __tablename__ = "jobs"
@@ -131,6 +133,7 @@ class Job(Record):
     job_id: Mapped[str] = mapped_column(_id, primary_key=True)
     preview_id: Mapped[str] = mapped_column(ForeignKey("previews.preview_id"), index=True)
     kind: Mapped[str] = mapped_column(String(16))
+    rendering: Mapped[dict[str, Any]]
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     request_hash: Mapped[str] = mapped_column(String(64))
     status: Mapped[JobStatus] = mapped_column(_enum(JobStatus))

@@ -1,11 +1,12 @@
 """From a claimed dispatch to the message that the worker gets. Pure."""
 
 from books.model import Page
-from contract.job import ObjectRef, PagesJob, PageTask, SlotValue, WorkflowRef
-from contract.keys import TEMPLATE_ASSETS
+from contract.job import IdentitySource, ObjectRef, PagesJob, PageTask, SlotValue
+from contract.keys import TEMPLATE_ASSETS, embedding_key
 from gateway.catalogue import Catalogue
 from gateway.jobs import PageState
 from gateway.ledger import Claim
+from gateway.prompts import child_prompt
 
 
 class NotRenderable(Exception):
@@ -16,43 +17,77 @@ def pages_job(claim: Claim, books: Catalogue, deadline_s: float) -> PagesJob:
     """Return the message that renders the claim's missing pages within ``deadline_s`` seconds.
 
     Raises:
-        Problem: ``book_unknown``.
-        NotRenderable: the book has changed since the preview was asked for.
+        Problem: ``book_unknown`` or ``appearance_unknown``: the data have changed since the
+            preview was asked for.
+        NotRenderable: so has the book.
     """
     book = books.book(claim.preview.book_id)
+    look = {} if claim.rendering.is_draft else _final_slots(claim, books)
     tasks = []
     for state in claim.pages:
         try:
             page = book.page(state.page_number)
         except KeyError:
             raise NotRenderable(f"{book.id} has no page {state.page_number}") from None
-        tasks.append(_task(claim, books, page, state))
+        tasks.append(_task(claim, books, page, state, look))
     return PagesJob(
         job_id=claim.job_id,
         dispatch=claim.dispatch,
-        workflow=WorkflowRef(name=book.workflow.name, version=book.workflow.version),
+        workflow=claim.rendering.workflow,
         pages=tasks,
+        identity=_identity(claim),
         deadline_s=deadline_s,
     )
 
 
-def _task(claim: Claim, books: Catalogue, page: Page, state: PageState) -> PageTask:
+def _task(
+    claim: Claim, books: Catalogue, page: Page, state: PageState, look: dict[str, SlotValue]
+) -> PageTask:
     assets: dict[str, ObjectRef] = {
         asset: books.asset(claim.preview.book_id, page.page_number, asset)
         for asset in TEMPLATE_ASSETS
     }
-    assets["photo"] = ObjectRef(key=claim.photo.key, sha256=claim.photo.sha256)
+    if claim.rendering.is_draft:
+        assets["photo"] = _photo(claim)
     return PageTask(
         page_number=page.page_number,
         output_key=state.key,
         seed=state.seed,
-        slots=_face_slots(page),
+        slots=_face_slots(page) | look,
         assets=assets,
     )
 
 
+def _final_slots(claim: Claim, books: Catalogue) -> dict[str, SlotValue]:
+    """What the final look is told of the child. Without an appearance the prompt says nothing of
+    origin, the anchor is the workflow's own, neutral one, and the skin stays as it is painted."""
+    preview = claim.preview
+    appearance = books.appearance(preview.appearance) if preview.appearance else None
+    slots: dict[str, SlotValue] = {
+        "ethnicity_prompt": child_prompt(appearance, preview.child_age, preview.child_gender),
+        "skin_preset": appearance.skin_preset if appearance else "off",
+        "quality": claim.rendering.quality,
+    }
+    return slots | {"skin_anchor": appearance.skin_anchor} if appearance else slots
+
+
+def _identity(claim: Claim) -> IdentitySource | None:
+    workflow = claim.rendering.identity_workflow
+    if workflow is None:
+        return None
+    return IdentitySource(
+        photo=_photo(claim),
+        embedding_key=embedding_key(claim.photo.photo_id),
+        workflow=workflow,
+    )
+
+
+def _photo(claim: Claim) -> ObjectRef:
+    return ObjectRef(key=claim.photo.key, sha256=claim.photo.sha256)
+
+
 def _face_slots(page: Page) -> dict[str, SlotValue]:
-    """Where the face goes: pixels of the page, degrees clockwise."""
+    """Where the face is: pixels of the page, degrees clockwise."""
     if page.face is None:
         raise NotRenderable(f"page {page.page_number} has no art")
     return {

@@ -55,13 +55,15 @@ class _Request(BaseModel):
 
 
 class PreviewRequest(_Request):
-    """Ask for the preview of a book. ``theme`` is accepted as another name of ``book_id``."""
+    """Ask for the preview of a book. ``theme`` is accepted as another name of ``book_id``;
+    ``appearance`` is an id of the list of appearances."""
 
     photo_id: Identifier
     book_id: Identifier = Field(validation_alias=AliasChoices("book_id", "theme"))
     child_name: ChildName
     child_age: int | None = Field(default=None, ge=0, le=14)
     child_gender: Literal["female", "male", "nonbinary", "unspecified"] | None = None
+    appearance: Identifier | None = None
     style: Identifier | None = None
     session_id: Identifier | None = None
 
@@ -205,6 +207,19 @@ class BookList(_Answer):
     """The books on offer."""
 
     books: list[BookSummary]
+
+
+class AppearanceOption(_Answer):
+    """One appearance; ``label`` is for the parent."""
+
+    id: str
+    label: str
+
+
+class AppearanceList(_Answer):
+    """What a parent may choose as the child's appearance. Choosing none is always possible."""
+
+    appearances: list[AppearanceOption]
 
 
 class Receipt(_Answer):

@@ -9,15 +9,17 @@ import httpx
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from books.appearances import load_appearances
 from books.library import BookError
 from gateway.adapters.centerface import CenterFace
 from gateway.adapters.kv_sql import SqlKeyValue
 from gateway.adapters.runpod import RunpodEndpoint
 from gateway.adapters.system_clock import SystemClock
-from gateway.catalogue import ArtMissing, Catalogue, is_draft
+from gateway.catalogue import ArtMissing, Catalogue
 from gateway.dispatcher import Dispatcher
 from gateway.ledger import Ledger
 from gateway.links import Links
+from gateway.looks import LookMissing, check_look
 from gateway.ports import Clock, FaceDetector, KeyValue, ObjectStore, RenderEndpoint
 from gateway.records import create_schema, open_engine
 from gateway.settings import Settings, SettingsError
@@ -60,11 +62,11 @@ def assemble(
     """Put the gateway together around the parts that touch the world.
 
     Raises:
-        BookError, ArtMissing: the books can't be used.
+        SettingsError: the books or the appearances can't be used; one line says which.
     """
-    books = Catalogue.open(settings.books_dir)
+    books = _catalogue(settings)
     kv = SqlKeyValue(engine, clock)
-    board = StatusBoard(engine, kv, lambda book_id: is_draft(books.book(book_id)))
+    board = StatusBoard(engine, kv)
     public_url = str(settings.public_url).rstrip("/")
     webhook_base = (
         f"{public_url}/webhooks/runpod/job/{settings.runpod_webhook_token.get_secret_value()}"
@@ -121,23 +123,36 @@ def build(settings: Settings, environ: Mapping[str, str]) -> Services:
         raise SettingsError(f"FACE_MODEL_PATH: {error}") from error
     engine = _open_database(settings)
     client = httpx.AsyncClient(timeout=httpx.Timeout(15, connect=5))
+    return assemble(
+        settings,
+        clock=SystemClock(),
+        engine=engine,
+        store=store,
+        endpoint=RunpodEndpoint(
+            client,
+            api_url=str(settings.runpod_api_url),
+            endpoint_id=settings.runpod_endpoint_id,
+            api_key=settings.runpod_api_key.get_secret_value(),
+        ),
+        faces=faces,
+        closers=(client.aclose,),
+    )
+
+
+def _catalogue(settings: Settings) -> Catalogue:
     try:
-        return assemble(
-            settings,
-            clock=SystemClock(),
-            engine=engine,
-            store=store,
-            endpoint=RunpodEndpoint(
-                client,
-                api_url=str(settings.runpod_api_url),
-                endpoint_id=settings.runpod_endpoint_id,
-                api_key=settings.runpod_api_key.get_secret_value(),
-            ),
-            faces=faces,
-            closers=(client.aclose,),
-        )
+        appearances = load_appearances(settings.appearances_path)
+    except BookError as error:
+        raise SettingsError(f"APPEARANCES_PATH: {error}") from error
+    try:
+        books = Catalogue.open(settings.books_dir, appearances)
     except (BookError, ArtMissing) as error:
         raise SettingsError(f"BOOKS_DIR: {error}") from error
+    try:
+        check_look(books.all(), settings.page_look)
+    except LookMissing as error:
+        raise SettingsError(f"PAGE_LOOK: {error}") from error
+    return books
 
 
 def _open_database(settings: Settings) -> Engine:

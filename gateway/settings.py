@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from contract.signing import check_secret
+from gateway.looks import Look, Quality
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -54,6 +55,17 @@ class Settings(BaseModel):
     object_store_url: str = Field(description="file:///folder or s3://bucket.")
     books_dir: Path = Field(
         default=_REPOSITORY / "build" / "books", description="Books with their art."
+    )
+    appearances_path: Path = Field(
+        default=_REPOSITORY / "books" / "appearances.json",
+        description="The appearances that a parent may choose from.",
+    )
+    page_look: Look = Field(
+        default=Look.FINAL,
+        description="final, or draft where workers have no model weights.",
+    )
+    preview_quality: Quality = Field(
+        default="standard", description="Quality of previews in the final look: standard or fast."
     )
     app_secret: StrongSecret = Field(description="Signs bearer tokens and file links.")
     callback_secret: Annotated[SecretStr, AfterValidator(_callback_secrets)] = Field(

@@ -19,8 +19,9 @@ from contract.errors import JobError
 from contract.result import PageTimings
 from contract.status import JobStatus, PageStatus
 from gateway.etags import strong_etag
+from gateway.looks import Rendering
 from gateway.ports import KeyValue
-from gateway.records import Job, Page, Preview, reading
+from gateway.records import Job, Page, reading
 from gateway.schema import JobStatusDocument, PageProgress, PublicError
 
 FRESH_S = 0.25
@@ -49,20 +50,17 @@ class Snapshot:
 
 
 class StatusBoard:
-    """The states of jobs, for those who poll or follow them. ``is_draft`` tells of a book id
-    whether its pages are drafts; ``time`` counts seconds."""
+    """The states of jobs, for those who poll or follow them. ``time`` counts seconds."""
 
     def __init__(
         self,
         engine: Engine,
         kv: KeyValue,
-        is_draft: Callable[[str], bool],
         *,
         time: Callable[[], float] = monotonic,
     ) -> None:
         self._engine = engine
         self._kv = kv
-        self._is_draft = is_draft
         self._time = time
         self._known: OrderedDict[str, tuple[Snapshot, float]] = OrderedDict()
         self._reads: dict[str, anyio.Event] = {}
@@ -164,9 +162,7 @@ class StatusBoard:
             pages = session.scalars(
                 select(Page).where(Page.job_id == job_id).order_by(Page.page_number)
             ).all()
-            preview = session.get_one(Preview, job.preview_id)
-            document = status_document(job, pages, draft=self._is_draft(preview.book_id))
-            body = document.model_dump_json().encode()
+            body = status_document(job, pages).model_dump_json().encode()
             snapshot = _snapshot(body, job.preview_id, job.revision, job.status)
             entry = b"\n".join(
                 (b"%d" % job.revision, job.preview_id.encode(), job.status.encode(), body)
@@ -177,7 +173,7 @@ class StatusBoard:
         return snapshot
 
 
-def status_document(job: Job, pages: Iterable[Page], *, draft: bool) -> JobStatusDocument:
+def status_document(job: Job, pages: Iterable[Page]) -> JobStatusDocument:
     """Return the public state of a job. Depends on the records only, so that the same state has
     the same bytes, and so the same ETag, at every gateway."""
     listed = [
@@ -200,7 +196,7 @@ def status_document(job: Job, pages: Iterable[Page], *, draft: bool) -> JobStatu
         estimated_remaining_seconds=_remaining_s(job, len(listed)),
         pages=listed,
         error=public_error(job.error) if job.status.is_terminal else None,
-        draft=draft,
+        draft=Rendering.model_validate(job.rendering).is_draft,
     )
 
 

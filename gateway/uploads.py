@@ -3,7 +3,7 @@
 import logging
 from datetime import timedelta
 
-from contract.keys import photo_key
+from contract.keys import embedding_key, photo_key
 from gateway.errors import Problem
 from gateway.faces import PortraitFace, portrait_face
 from gateway.ids import new_id
@@ -42,7 +42,7 @@ def take_in(services: Services, data: bytes) -> Photo:
         with writing(services.engine) as session:
             session.add(record)
     except BaseException:
-        _remove(services, record.key)
+        remove(services, record.photo_id)
         raise
     logger.info("photo taken in", extra={"photo_id": record.photo_id})
     return record
@@ -65,8 +65,11 @@ def _record(services: Services, photo: RebuiltPhoto, face: PortraitFace) -> Phot
     )
 
 
-def _remove(services: Services, key: str) -> None:
-    try:
-        services.store.delete(key)
-    except StoreError:
-        logger.exception("an object without a record stays behind", extra={"key": key})
+def remove(services: Services, photo_id: str) -> None:
+    """Remove a photo from the store, and the embedding of its face with it. Best effort: what
+    stays behind is logged."""
+    for key in (photo_key(photo_id), embedding_key(photo_id)):
+        try:
+            services.store.delete(key)
+        except StoreError:
+            logger.exception("an object without a record stays behind", extra={"key": key})

@@ -183,6 +183,7 @@ class Stack:
                 "DATABASE_URL": f"sqlite:///{self.state / 'foxetales.db'}",
                 "OBJECT_STORE_URL": self.store_url,
                 "BOOKS_DIR": str(self.books_dir),
+                "PAGE_LOOK": "draft",  # a machine of its own has no model weights
                 "RUNPOD_API_URL": f"{self.control_plane_url}/v2",
                 "RUNPOD_ENDPOINT_ID": ENDPOINT_ID,
                 "RUNPOD_API_KEY": self.secrets.api_key,

@@ -1,4 +1,4 @@
-"""Books and previews, as the shop uses them."""
+"""Books, appearances and previews, as the shop uses them."""
 
 import anyio.to_thread
 from pydantic import BaseModel
@@ -7,17 +7,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from gateway.catalogue import is_draft
 from gateway.errors import Problem
 from gateway.etags import matches, strong_etag
 from gateway.http.auth import require_token
 from gateway.http.bodies import idempotency_key, read_json
 from gateway.http.openapi import Answer, Operation, Parameter
+from gateway.looks import Look
 from gateway.preview_document import DRAFT_LABEL, book_summary, preview_document
 from gateway.preview_images import make_missing
 from gateway.previews import PREVIEW, Queued, create_preview, request_page, retry
 from gateway.records import Job, Page, Preview, reading
 from gateway.schema import (
+    AppearanceList,
+    AppearanceOption,
     BookList,
     JobAccepted,
     PageRequest,
@@ -33,13 +35,16 @@ _RETRY_AFTER_S = "2"
 async def list_books(request: Request) -> Response:
     """The books on offer."""
     services: Services = request.app.state.services
-    document = BookList(books=[book_summary(book) for book in services.books.all()])
-    body = document.model_dump_json().encode()
-    etag = strong_etag(body)
-    headers = {"ETag": etag, "Cache-Control": "public, max-age=60"}
-    if matches(request.headers.get("if-none-match"), etag):
-        return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type="application/json")
+    draft = services.settings.page_look is Look.DRAFT
+    books = [book_summary(book, draft=draft) for book in services.books.all()]
+    return _cacheable(request, BookList(books=books))
+
+
+async def list_appearances(request: Request) -> Response:
+    """The appearances that a parent may choose from."""
+    services: Services = request.app.state.services
+    listed = [AppearanceOption(id=a.id, label=a.label) for a in services.books.appearances()]
+    return _cacheable(request, AppearanceList(appearances=listed))
 
 
 async def post_preview(request: Request) -> Response:
@@ -104,17 +109,16 @@ async def _accepted(services: Services, queued: Queued) -> Response:
     await services.board.publish(queued.job_id)
     base = str(services.settings.public_url).rstrip("/")
     status_url = f"{base}/api/preview-status/{queued.job_id}"
-    draft = is_draft(services.books.book(queued.book_id))
     answer = JobAccepted(
         job_id=queued.job_id,
         preview_id=queued.preview_id,
         estimated_time_seconds=queued.pages * SECONDS_PER_PAGE,
-        message=DRAFT_LABEL if draft else "The pictures are being made.",
+        message=DRAFT_LABEL if queued.draft else "The pictures are being made.",
         access_token=services.tokens.issue(queued.preview_id),
         status_url=status_url,
         events_url=f"{status_url}/events",
         preview_url=f"{base}/api/preview/{queued.preview_id}",
-        draft=draft,
+        draft=queued.draft,
     )
     headers = {
         "Location": status_url,
@@ -122,6 +126,16 @@ async def _accepted(services: Services, queued: Queued) -> Response:
         "Cache-Control": "private, no-store",
     }
     return _json(answer, status=202, headers=headers)
+
+
+def _cacheable(request: Request, document: BaseModel) -> Response:
+    """A document that is the same for everybody."""
+    body = document.model_dump_json().encode()
+    etag = strong_etag(body)
+    headers = {"ETag": etag, "Cache-Control": "public, max-age=60"}
+    if matches(request.headers.get("if-none-match"), etag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type="application/json")
 
 
 def _json(document: BaseModel, *, headers: dict[str, str], status: int = 200) -> Response:
@@ -132,6 +146,7 @@ def _json(document: BaseModel, *, headers: dict[str, str], status: int = 200) ->
 
 routes: list[BaseRoute] = [
     Route("/api/books", list_books, methods=["GET"]),
+    Route("/api/appearances", list_appearances, methods=["GET"]),
     Route("/api/preview", post_preview, methods=["POST"]),
     Route("/api/preview/{job_id}/retry", post_retry, methods=["POST"]),
     Route("/api/preview/{preview_id}", get_preview, methods=["GET"]),
@@ -148,6 +163,9 @@ _ACCEPTED = Answer(
     JobAccepted,
     headers={"Location": "Where its status is.", "Retry-After": "Seconds until the first poll."},
 )
+_IF_NONE_MATCH = Parameter("If-None-Match", "header", "ETags that the caller has.")
+_UNCHANGED = Answer("Nothing changed.")
+_LIST_HEADERS = {"ETag": "Changes with the list."}
 _TROUBLES = ("database_unavailable",)
 _BODY = ("invalid_request", "malformed_json", "unsupported_content_type")
 
@@ -158,10 +176,22 @@ operations = [
         operation_id="list_books",
         summary="List the books on offer",
         responses={
-            200: Answer("The books.", BookList, headers={"ETag": "Changes with the list."}),
-            304: Answer("Nothing changed."),
+            200: Answer("The books.", BookList, headers=_LIST_HEADERS),
+            304: _UNCHANGED,
         },
-        parameters=(Parameter("If-None-Match", "header", "ETags that the caller has."),),
+        parameters=(_IF_NONE_MATCH,),
+    ),
+    Operation(
+        method="get",
+        path="/api/appearances",
+        operation_id="list_appearances",
+        summary="List the appearances that a parent may choose from",
+        description="An id of it goes into a preview's `appearance`; leaving it out is fine.",
+        responses={
+            200: Answer("The appearances.", AppearanceList, headers=_LIST_HEADERS),
+            304: _UNCHANGED,
+        },
+        parameters=(_IF_NONE_MATCH,),
     ),
     Operation(
         method="post",
@@ -179,6 +209,7 @@ operations = [
             "photo_unknown",
             "book_unknown",
             "style_unknown",
+            "appearance_unknown",
             "idempotency_key_reused",
             *_BODY,
             *_TROUBLES,

@@ -49,6 +49,13 @@ async function showBooks() {
   byId("books").replaceChildren(...cards);
 }
 
+async function showAppearances() {
+  const { appearances } = await call("/api/appearances");
+  byId("appearance").append(
+    ...appearances.map(({ id, label }) => element("option", { value: id, textContent: label })),
+  );
+}
+
 function showPhoto(file) {
   const thumbnail = byId("thumbnail");
   URL.revokeObjectURL(thumbnail.src);
@@ -147,6 +154,7 @@ async function order(form) {
       photo_id: taken.photo_id,
       book_id: book.value,
       child_name: form.child_name.value.trim(),
+      appearance: form.appearance.value || null,
     }),
   });
   let painted = 0;
@@ -182,4 +190,6 @@ byId("order").addEventListener("submit", async (event) => {
   }
 });
 
-showBooks().catch((error) => complain(error.message));
+for (const show of [showBooks, showAppearances]) {
+  show().catch((error) => complain(error.message));
+}

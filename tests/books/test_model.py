@@ -72,6 +72,18 @@ def _free(data: dict[str, Any]) -> None:
     data["price"]["amount"] = 0
 
 
+def _same_workflow(data: dict[str, Any]) -> None:
+    data["draft_workflow"] = data["workflow"]
+
+
+def _workflow_name(data: dict[str, Any]) -> None:
+    data["identity_workflow"]["name"] = "../identity"
+
+
+def _workflow_version(data: dict[str, Any]) -> None:
+    data["draft_workflow"]["version"] = 0
+
+
 def _unknown_field(data: dict[str, Any]) -> None:
     data["pages"][0]["colour"] = "blue"
 
@@ -91,6 +103,9 @@ def _unknown_field(data: dict[str, Any]) -> None:
         (_cover_missing, "book", "cover_page names pages without art: [11]"),
         (_ages_fall, "age_range", "must rise"),
         (_free, "price.amount", "greater than 0"),
+        (_same_workflow, "book", "workflow and draft_workflow are both storybook_page"),
+        (_workflow_name, "identity_workflow.name", "pattern"),
+        (_workflow_version, "draft_workflow.version", "greater than or equal to 1"),
         (_unknown_field, "pages.0.colour", "not permitted"),
     ],
 )
@@ -152,6 +167,22 @@ def test_the_book_tells_ten_pages_and_shows_three(book: Book) -> None:
     assert [page.page_number for page in book.pages] == list(range(1, 11))
     assert book.preview_pages == (1, 2, 3)
     assert [page.page_number for page in book.pages if not page.art] == [6, 7, 8, 9, 10]
+
+
+def test_the_book_names_its_workflows(book: Book) -> None:
+    assert (book.workflow.name, book.workflow.version) == ("storybook_page", 1)
+    assert book.identity_workflow
+    assert book.identity_workflow.name == "identity"
+    assert book.draft_workflow
+    assert book.draft_workflow.name == "storybook_page_draft"
+
+
+def test_a_book_may_do_without_identity_and_draft(tmp_path: Path) -> None:
+    def plain(data: dict[str, Any]) -> None:
+        del data["identity_workflow"], data["draft_workflow"]
+
+    book = load_book(_changed(tmp_path, plain))
+    assert (book.identity_workflow, book.draft_workflow) == (None, None)
 
 
 def test_an_unknown_page_is_a_key_error(book: Book) -> None:

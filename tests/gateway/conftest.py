@@ -45,13 +45,20 @@ def books_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def environ(tmp_path: Path, books_dir: Path) -> dict[str, str]:
+def page_look() -> str:
+    """The look in use, as in production. A test of drafts parametrizes it."""
+    return "final"
+
+
+@pytest.fixture
+def environ(tmp_path: Path, books_dir: Path, page_look: str) -> dict[str, str]:
     """An environment that the gateway starts with."""
     return {
         "PUBLIC_URL": "http://gateway.test",
         "DATABASE_URL": f"sqlite:///{tmp_path}/gateway.db",
         "OBJECT_STORE_URL": f"file://{tmp_path}/objects",
         "BOOKS_DIR": str(books_dir),
+        "PAGE_LOOK": page_look,
         "APP_SECRET": "a secret of at least thirty-two characters",
         "CALLBACK_SECRET": new_secret(),
         "RUNPOD_API_URL": "http://127.0.0.1:9/v2",

@@ -53,7 +53,7 @@ def test_the_script_finds_its_elements(client: TestClient) -> None:
 def test_the_form_labels_every_field(client: TestClient) -> None:
     html = client.get("/").text
     assert '<html lang="en">' in html
-    for field in re.findall(r'<input id="([^"]+)"', html):
+    for field in re.findall(r'<(?:input|select) id="([^"]+)"', html):
         assert f'for="{field}"' in html
 
 

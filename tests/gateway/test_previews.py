@@ -38,7 +38,7 @@ def test_books_are_listed_with_price_and_page_counts(stage: Stage) -> None:
     assert (book["id"], book["preview_pages"]) == (BOOK, [1, 2, 3])
     assert (book["total_pages"], book["locked_pages_count"]) == (10, 7)
     assert book["purchase"]["price_formatted"] == "$39.00"
-    assert book["draft"] is True
+    assert book["draft"] is False
     assert "watercolour" in book["styles"]
 
 
@@ -49,16 +49,31 @@ def test_the_list_of_books_isnt_sent_twice(stage: Stage) -> None:
     assert again.headers["etag"] == etag
 
 
+def test_appearances_are_listed_with_their_labels_alone(stage: Stage) -> None:
+    answer = stage.client.get("/api/appearances")
+    listed = answer.json()["appearances"]
+    assert {"id": "vietnamese_asian", "label": "Vietnamese"} in listed
+    assert all(set(row) == {"id", "label"} for row in listed)
+    assert answer.headers["cache-control"] == "public, max-age=60"
+    again = {"If-None-Match": answer.headers["etag"]}
+    assert stage.client.get("/api/appearances", headers=again).status_code == 304
+
+
+def test_every_listed_appearance_may_be_asked_for(stage: Stage) -> None:
+    for row in stage.client.get("/api/appearances").json()["appearances"]:
+        assert stage.ask(body(stage, appearance=row["id"])).status_code == 202
+    assert stage.ask({**body(stage), "appearance": None}).status_code == 202
+
+
 def test_asking_for_a_preview_tells_where_to_follow_it(stage: Stage) -> None:
     answer = stage.ask(body(stage))
     told = answer.json()
-    assert (answer.status_code, told["status"], told["draft"]) == (202, "queued", True)
+    assert (answer.status_code, told["status"], told["draft"]) == (202, "queued", False)
     assert answer.headers["location"] == told["status_url"]
     assert told["status_url"].endswith(f"/api/preview-status/{told['job_id']}")
     assert told["events_url"] == f"{told['status_url']}/events"
     assert int(answer.headers["retry-after"]) >= 1
     assert told["estimated_time_seconds"] > 0
-    assert "Draft look" in told["message"]
 
 
 def test_theme_is_another_name_of_book_id(stage: Stage) -> None:
@@ -128,6 +143,8 @@ def test_what_is_no_name_is_refused(stage: Stage, name: object) -> None:
         ({"photo_id": "../../etc"}, "photo_id"),
         ({"theme": BOOK}, "theme"),
         ({"session_id": "a b"}, "session_id"),
+        ({"appearance": "a b"}, "appearance"),
+        ({"appearance": ["east_asian"]}, "appearance"),
     ],
 )
 def test_wrong_and_unknown_fields_are_named(
@@ -148,10 +165,13 @@ def test_a_body_that_is_no_json_is_refused(stage: Stage) -> None:
     assert listed.status_code == 422
 
 
-def test_an_unknown_photo_book_or_style_is_refused(stage: Stage) -> None:
+def test_what_is_unknown_is_refused(stage: Stage) -> None:
     assert stage.ask(body(stage, photo_id="nobody")).json()["code"] == "photo_unknown"
     assert stage.ask(body(stage, book_id="no-such-book")).json()["code"] == "book_unknown"
     assert stage.ask(body(stage, style="cubism")).json()["code"] == "style_unknown"
+    answer = stage.ask(body(stage, appearance="martian"))
+    assert (answer.status_code, answer.json()["code"]) == (422, "appearance_unknown")
+    assert "martian" not in answer.text
 
 
 def test_an_expired_photo_is_unknown(stage: Stage, clock: MovableClock) -> None:
@@ -170,10 +190,11 @@ def test_the_same_key_and_body_get_the_same_answer(stage: Stage) -> None:
     assert len(stage.endpoint.submitted) == 1
 
 
-def test_the_same_key_with_another_body_is_refused(stage: Stage) -> None:
+@pytest.mark.parametrize("change", [{"child_name": "Bo"}, {"appearance": "east_asian"}])
+def test_the_same_key_with_another_body_is_refused(stage: Stage, change: dict[str, str]) -> None:
     wanted = body(stage)
     stage.ask(wanted, "key-1")
-    other = stage.ask({**wanted, "child_name": "Bo"}, "key-1")
+    other = stage.ask({**wanted, **change}, "key-1")
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
 
 
@@ -220,8 +241,7 @@ def test_a_preview_shows_its_pages_watermarked_and_the_rest_locked(stage: Stage)
         "price_formatted": "$39.00",
         "checkout_url": None,
     }
-    assert (preview["pdf_url"], preview["draft"]) == (None, True)
-    assert "Draft look" in preview["label"]
+    assert (preview["pdf_url"], preview["draft"], preview["label"]) == (None, False, None)
 
 
 def test_the_pictures_open_by_their_links(stage: Stage, services: Services) -> None:

@@ -1,5 +1,7 @@
 """Settings are read once, checked, and never repeat a secret."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,9 @@ def test_every_missing_variable_is_named_at_once() -> None:
         ("DATABASE_URL", "sqlite:////nowhere/at/all/x.db"),
         ("FACE_MODEL_PATH", "/nowhere/model.onnx"),
         ("BOOKS_DIR", "/nowhere/books"),
+        ("APPEARANCES_PATH", "/nowhere/appearances.json"),
+        ("PAGE_LOOK", "sketch"),
+        ("PREVIEW_QUALITY", "best"),
     ],
 )
 def test_a_wrong_variable_is_named(environ: dict[str, str], name: str, value: str) -> None:
@@ -60,6 +65,20 @@ def test_a_file_that_is_no_network_is_told(environ: dict[str, str], tmp_path: Pa
     model = tmp_path / "model.onnx"
     model.write_bytes(b"not a network")
     assert refusal(environ | {"FACE_MODEL_PATH": str(model)}).startswith("FACE_MODEL_PATH: ")
+
+
+def test_a_book_that_cannot_be_drafted_is_named(
+    environ: dict[str, str], books_dir: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(books_dir, tmp_path / "books"))
+    (path,) = folder.glob("*/book.json")
+    book = json.loads(path.read_text())
+    del book["draft_workflow"]
+    path.write_text(json.dumps(book))
+    environ = environ | {"BOOKS_DIR": str(folder)}
+    assert (
+        refusal(environ | {"PAGE_LOOK": "draft"}) == "PAGE_LOOK: moonlit-fox has no draft_workflow"
+    )
 
 
 @pytest.mark.anyio

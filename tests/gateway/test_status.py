@@ -136,7 +136,7 @@ def test_a_long_poll_answers_as_soon_as_the_state_changes(
 def test_a_long_poll_sees_what_another_gateway_heard(
     stage: Stage, job: Job, url: str, services: Services
 ) -> None:
-    other = StatusBoard(services.engine, services.kv, lambda _: True)
+    other = StatusBoard(services.engine, services.kv)
     path = f"{url}/api/preview-status/{job.job_id}"
     etag = httpx.get(path, headers=job.headers).headers["etag"]
     headers = {**job.headers, "Prefer": "wait=30", "If-None-Match": etag}

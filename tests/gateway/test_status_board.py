@@ -45,7 +45,7 @@ def kv(clock: MovableClock) -> CountingKeyValue:
 
 @pytest.fixture
 def board(services: Services, kv: CountingKeyValue, ticks: Ticks) -> StatusBoard:
-    return StatusBoard(services.engine, kv, lambda _: True, time=ticks)
+    return StatusBoard(services.engine, kv, time=ticks)
 
 
 @pytest.fixture

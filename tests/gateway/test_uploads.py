@@ -8,11 +8,12 @@ import pytest
 from sqlalchemy import func, select, text
 from starlette.testclient import TestClient
 
-from contract.keys import photo_key
+from contract.keys import embedding_key, photo_key
 from gateway.app import create_app
 from gateway.records import Photo, reading
 from gateway.services import Services
 from gateway.settings import Settings
+from gateway.uploads import remove
 from storage.errors import StoreFull
 from tests.gateway import pictures
 from tests.gateway.fakes import FakeFaces, MovableClock
@@ -207,6 +208,15 @@ def test_a_lost_database_leaves_no_photo_behind(
         connection.execute(text("ALTER TABLE photos RENAME TO photos_elsewhere"))
     assert code(client, PORTRAIT) == (503, "database_unavailable")
     assert objects_kept(tmp_path) == []
+
+
+def test_a_photo_goes_with_the_embedding_of_its_face(services: Services) -> None:
+    for key in (photo_key("p1"), embedding_key("p1"), embedding_key("p2")):
+        services.store.put(key, b"bytes", "application/octet-stream")
+    remove(services, "p1")
+    assert not services.store.exists(photo_key("p1"))
+    assert not services.store.exists(embedding_key("p1"))
+    assert services.store.exists(embedding_key("p2"))
 
 
 def test_several_faces_are_counted_for_the_parent(services: Services) -> None:

@@ -40,6 +40,7 @@ GATEWAY_VARIABLES = {
     "DATABASE_URL",
     "OBJECT_STORE_URL",
     "BOOKS_DIR",
+    "PAGE_LOOK",
     "RUNPOD_API_URL",
     "RUNPOD_ENDPOINT_ID",
     "RUNPOD_API_KEY",
@@ -78,6 +79,7 @@ def test_the_gateway_gets_the_variables_it_needs(tmp_path: Path) -> None:
     found = processes(tmp_path)
     env = found["gateway"].env
     assert set(env) >= GATEWAY_VARIABLES
+    assert env["PAGE_LOOK"] == "draft"
     assert env["DATABASE_URL"] == f"sqlite:///{tmp_path}/state/foxetales.db"
     assert env["CALLBACK_SECRET"] == found["worker-1"].env["CALLBACK_SECRET"]
 
