@@ -41,6 +41,7 @@ bench: setup  ## the benchmarks: tables on the screen, JSON in out/benchmarks/
 	$(BIN)/python -m benchmarks.status_polls
 	$(BIN)/python -m benchmarks.skin_shift
 	$(BIN)/python -m benchmarks.identity_cache
+	$(BIN)/python -m benchmarks.identity_once
 
 constraints: setup  ## rewrite constraints.txt from what is installed
 	{ sed '/^# Everything else/q' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable \

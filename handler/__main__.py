@@ -47,10 +47,14 @@ def _get_ready(services: Services) -> None:
     client = services.process.ensure_running()
     services.workflows.check_nodes(client.node_classes())
     for workflow in services.workflows:
-        for model in workflow.spec.models:
-            if not client.has_model(model.folder, model.file):
-                # Not fatal: a machine without the weights may still render the other workflows.
-                log.warning("%s lacks a model: %s/%s", workflow.label, model.folder, model.file)
+        missing = [
+            f"{model.folder}/{model.file}"
+            for model in workflow.spec.models
+            if not client.has_model(model.folder, model.file)
+        ]
+        if missing:
+            # Not fatal: a machine without the weights may still render the other workflows.
+            log.warning("%s lacks models: %s", workflow.label, ", ".join(missing))
     log.info("worker ready")
 
 

@@ -87,7 +87,11 @@ class ComfyPage:
         self._chrome.set_script_timeout(PATIENCE_S)
         self._wait = WebDriverWait(self._chrome, PATIENCE_S)
         # No dialog of templates on the first visit, and nothing in front of the graph.
-        settings = {"Comfy.TutorialCompleted": True, "Comfy.Minimap.Visible": False}
+        settings = {
+            "Comfy.TutorialCompleted": True,
+            "Comfy.Minimap.Visible": False,
+            "LiteGraph.Canvas.MinFontSizeForLOD": 0,  # words stay words, however small
+        }
         requests.post(f"{url}/settings", json=settings, timeout=PATIENCE_S).raise_for_status()
         self._chrome.get(url)
         self._wait.until(lambda page: page.execute_script(IS_READY))
