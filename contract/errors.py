@@ -26,12 +26,16 @@ class ErrorCode(StrEnum):
     WORKFLOW_REJECTED = "workflow_rejected"
     EMBEDDING_UNUSABLE = "embedding_unusable"
     NODE_FAILED = "node_failed"
+    POISONED_PAGE = "poisoned_page"
+    INPUT_REFUSED = "input_refused"
+    RESULT_TOO_LARGE = "result_too_large"
     CANCELLED = "cancelled"
     # retryable: the machine or the network failed, not the request
     COMFY_BOOT_FAILED = "comfy_boot_failed"
     COMFY_DIED = "comfy_died"
     COMFY_UNREACHABLE = "comfy_unreachable"
     WEIGHTS_UNUSABLE = "weights_unusable"
+    GPU_OUT_OF_MEMORY = "gpu_out_of_memory"
     OUTPUT_MISSING = "output_missing"
     STORE_FULL = "store_full"
     STORE_UNAVAILABLE = "store_unavailable"
@@ -59,6 +63,9 @@ PERMANENT_ERRORS = frozenset(
         ErrorCode.WORKFLOW_REJECTED,
         ErrorCode.EMBEDDING_UNUSABLE,
         ErrorCode.NODE_FAILED,
+        ErrorCode.POISONED_PAGE,
+        ErrorCode.INPUT_REFUSED,
+        ErrorCode.RESULT_TOO_LARGE,
         ErrorCode.CANCELLED,
     }
 )

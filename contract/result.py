@@ -36,14 +36,22 @@ class PageTimings(WorkerMessage):
     """Where a page's time went, in milliseconds.
 
     ``fetch`` inputs from the object store, and on the page that waited for it the extraction of
-    the identity; ``queue`` waiting for ComfyUI; ``render`` the graph's
-    execution; ``store`` reading, hashing and storing the PNG.
+    the identity; ``queue`` waiting for ComfyUI, behind other pages too; ``render`` the graph's
+    execution, of which ``text`` encoding the prompt, ``sample``, ``decode`` latents to pixels and
+    ``composite`` what our image nodes do; ``encode`` making the PNG and its hash; ``store``
+    storing it; ``idle`` how long the GPU had nothing to do before this page.
     """
 
     fetch_ms: float = Field(default=0.0, ge=0)
     queue_ms: float = Field(default=0.0, ge=0)
     render_ms: float = Field(default=0.0, ge=0)
+    text_ms: float = Field(default=0.0, ge=0)
+    sample_ms: float = Field(default=0.0, ge=0)
+    decode_ms: float = Field(default=0.0, ge=0)
+    composite_ms: float = Field(default=0.0, ge=0)
+    encode_ms: float = Field(default=0.0, ge=0)
     store_ms: float = Field(default=0.0, ge=0)
+    idle_ms: float = Field(default=0.0, ge=0)
 
 
 class IdentityResult(WorkerMessage):
@@ -62,7 +70,8 @@ class IdentityResult(WorkerMessage):
 
 
 class PageResult(WorkerMessage):
-    """The end of one page: an image if it is completed, an error if it failed."""
+    """The end of one page: an image if it is completed, an error if it failed. ``reused`` says
+    that an earlier run had stored that very page."""
 
     page_number: PageNumber
     status: PageStatus
@@ -70,6 +79,7 @@ class PageResult(WorkerMessage):
     image: StoredImage | None = None
     error: JobError | None = None
     timings: PageTimings = PageTimings()
+    reused: bool = False
 
 
 class Progress(WorkerMessage):

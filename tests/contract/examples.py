@@ -73,7 +73,19 @@ def page_completed() -> PageResult:
         image=StoredImage(
             key=page_key("preview1", 1), sha256=SHA, size_bytes=1000, width=1024, height=1024
         ),
-        timings=PageTimings(fetch_ms=1.5, queue_ms=2, render_ms=3000, store_ms=40),
+        timings=PageTimings(
+            fetch_ms=1.5,
+            queue_ms=2,
+            render_ms=3000,
+            text_ms=100,
+            sample_ms=2500,
+            decode_ms=200,
+            composite_ms=150,
+            encode_ms=60,
+            store_ms=40,
+            idle_ms=12,
+        ),
+        reused=True,
     )
 
 
