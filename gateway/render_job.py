@@ -1,6 +1,6 @@
 """From a claimed dispatch to the message that the worker gets. Pure."""
 
-from books.model import Page
+from books.model import FaceOpening, Page
 from contract.job import IdentitySource, ObjectRef, PagesJob, PageTask, SlotValue
 from contract.keys import TEMPLATE_ASSETS, embedding_key
 from gateway.catalogue import Catalogue
@@ -22,7 +22,7 @@ def pages_job(claim: Claim, books: Catalogue, deadline_s: float) -> PagesJob:
         NotRenderable: so has the book.
     """
     book = books.book(claim.preview.book_id)
-    look = {} if claim.rendering.is_draft else _final_slots(claim, books)
+    look = None if claim.rendering.is_draft else _final_slots(claim, books)
     tasks = []
     for state in claim.pages:
         try:
@@ -41,26 +41,32 @@ def pages_job(claim: Claim, books: Catalogue, deadline_s: float) -> PagesJob:
 
 
 def _task(
-    claim: Claim, books: Catalogue, page: Page, state: PageState, look: dict[str, SlotValue]
+    claim: Claim, books: Catalogue, page: Page, state: PageState, look: dict[str, SlotValue] | None
 ) -> PageTask:
+    """One page in the final ``look``, or as a draft without one: from the photo itself."""
+    if page.face is None:
+        raise NotRenderable(f"page {page.page_number} has no art")
     assets: dict[str, ObjectRef] = {
         asset: books.asset(claim.preview.book_id, page.page_number, asset)
         for asset in TEMPLATE_ASSETS
     }
-    if claim.rendering.is_draft:
+    if look is None:
         assets["photo"] = _photo(claim)
     return PageTask(
         page_number=page.page_number,
         output_key=state.key,
         seed=state.seed,
-        slots=_face_slots(page) | look,
+        slots=_face_slots(page.face) if look is None else look,
         assets=assets,
     )
 
 
 def _final_slots(claim: Claim, books: Catalogue) -> dict[str, SlotValue]:
     """What the final look is told of the child. Without an appearance the prompt says nothing of
-    origin, the anchor is the workflow's own, neutral one, and the skin stays as it is painted."""
+    origin, the anchor is the workflow's own, neutral one, and the skin stays as it is painted.
+
+    Where the face is isn't told: the skin shift outlines a face that it finds by itself better
+    than one that it is given."""
     preview = claim.preview
     appearance = books.appearance(preview.appearance) if preview.appearance else None
     slots: dict[str, SlotValue] = {
@@ -86,14 +92,12 @@ def _photo(claim: Claim) -> ObjectRef:
     return ObjectRef(key=claim.photo.key, sha256=claim.photo.sha256)
 
 
-def _face_slots(page: Page) -> dict[str, SlotValue]:
-    """Where the face is: pixels of the page, degrees clockwise."""
-    if page.face is None:
-        raise NotRenderable(f"page {page.page_number} has no art")
+def _face_slots(face: FaceOpening) -> dict[str, SlotValue]:
+    """Where the face goes: pixels of the page, degrees clockwise."""
     return {
-        "face_x": page.face.center_x,
-        "face_y": page.face.center_y,
-        "face_width": page.face.width,
-        "face_height": page.face.height,
-        "face_angle": page.face.angle,
+        "face_x": face.center_x,
+        "face_y": face.center_y,
+        "face_width": face.width,
+        "face_height": face.height,
+        "face_angle": face.angle,
     }
