@@ -1,17 +1,20 @@
 """Darken a person's skin by multiplication, and nothing else."""
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 
-from .features import features
+from .face import Face
+from .features import kept
+from .head import look_at
+from .matte import Matte
 from .presets import Preset, preset_named
-from .region import Face, Skin, find, smaller
-from .tone import FloatImage, FloatMap, Planes, Tone
+from .region import Skin, Window, find, smaller
+from .tone import FloatImage, FloatMap, Tone
 
-# Luma from which skin's colour can be seen at all; black lines stay black either way.
-_DARKEST, _LIT = 0.05, 0.15
-# Radius in pixels of the largest face in which eyes and teeth are looked for pixel by pixel.
-_FEATURE_RADIUS = 160
+# Rows that are worked on at a time: few enough that they stay in the processor's cache.
+_STRIP = 48
 
 
 def shift(
@@ -49,8 +52,7 @@ def shift(
     to_scale = np.stack([less, np.ones(3, np.float32)], axis=1)
     result = image.copy()
     for window, amount in _amounts(image, person, skin, chosen):
-        scale = cv2.transform(amount, to_scale)
-        result[window] *= np.asarray(scale, dtype=np.float32)
+        result[window] *= np.asarray(cv2.transform(amount, to_scale), dtype=np.float32)
     return result
 
 
@@ -61,8 +63,9 @@ def skin_amount(
     whole = np.zeros_like(person)
     skin = find(image, person, face)
     if skin is not None:
-        for window, amount in _amounts(image, person, skin, preset_named(preset)):
-            whole[window] = np.maximum(whole[window], amount)
+        amounts = _amounts(image, person, skin, preset_named(preset))
+        for window, amount in amounts:
+            whole[window] = amount
     return whole
 
 
@@ -71,9 +74,6 @@ def check(preset: str, strength: float) -> None:
     preset_named(preset)
     if not 0.0 <= strength <= 1.0:
         raise ValueError(f"strength lies in 0..1, not {strength}")
-
-
-Window = tuple[slice, slice]
 
 
 def _factors(preset: Preset, tone: Tone) -> FloatMap:
@@ -85,59 +85,47 @@ def _factors(preset: Preset, tone: Tone) -> FloatMap:
 
 def _amounts(
     image: FloatImage, person: FloatMap, skin: Skin, preset: Preset
-) -> list[tuple[Window, FloatMap]]:
-    """Windows and the amount of skin in each; a pixel is above zero in one of them at most."""
-    found = [(skin.window, _face_amount(image, person, skin, preset))]
-    if skin.body is not None:
-        patch = cv2.resize(
-            skin.body.astype(np.float32), person.shape[::-1], interpolation=cv2.INTER_LINEAR
-        )
-        patch[skin.window] *= found[0][1] == 0
-        x, y, width, height = cv2.boundingRect((patch > 0).astype(np.uint8))
-        window = (slice(y, y + height), slice(x, x + width))
-        region = np.ascontiguousarray(image[window])
-        planes = Planes.of(region)
-        amount = _of_tone(planes, skin.tone.distance(planes), preset)
-        amount *= patch[window]
+) -> Iterator[tuple[Window, FloatMap]]:
+    """Strips of the picture, none twice, and the amount of skin in each."""
+    mattes = _mattes(image, person, skin, preset)
+    if not mattes:
+        return
+    left = min(columns.start for (_, columns), _ in mattes)
+    right = max(columns.stop for (_, columns), _ in mattes)
+    first = min(rows.start for (rows, _), _ in mattes)
+    last = max(rows.stop for (rows, _), _ in mattes)
+    for top in range(first, last, _STRIP):
+        strip = slice(top, min(last, top + _STRIP))
+        amount = np.zeros((strip.stop - top, right - left), dtype=np.float32)
+        for (rows, columns), matte in mattes:
+            common = slice(max(strip.start, rows.start), min(strip.stop, rows.stop))
+            if common.start >= common.stop:
+                continue
+            part = matte.amount(
+                image[common, columns],
+                slice(common.start - rows.start, common.stop - rows.start),
+            )
+            here = amount[
+                common.start - top : common.stop - top, columns.start - left : columns.stop - left
+            ]
+            np.maximum(here, part, out=here)
+        window = (strip, slice(left, right))
         amount *= person[window]
-        found.append((window, amount))
-    return found
+        yield window, amount
 
 
-def _face_amount(image: FloatImage, person: FloatMap, skin: Skin, preset: Preset) -> FloatMap:
-    region = np.ascontiguousarray(image[skin.window])
-    planes = Planes.of(region)
-    radius = min(skin.face.width, skin.face.height) / 2
-    amount = _of_tone(planes, skin.tone.yellowness(planes), preset)
-    amount *= skin.outline
-    amount *= person[skin.window]
-    amount *= 1.0 - _kept(region, planes, skin)
-    return _faded_inwards(amount, preset.feather * radius)
-
-
-def _kept(region: FloatImage, planes: Planes, skin: Skin) -> FloatMap:
-    """Eyes, brows and teeth in the window; large faces are looked at from farther away."""
-    radius = min(skin.face.width, skin.face.height) / 2
-    middle = skin.face.y - skin.window[0].start
-    scale = min(1.0, _FEATURE_RADIUS / radius)
-    if scale == 1.0:
-        return features(planes, skin.outline, skin.tone, radius, middle)
-    small, outline = smaller(region, scale), smaller(skin.outline, scale)
-    kept = features(Planes.of(small), outline, skin.tone, radius * scale, middle * scale)
-    size = (region.shape[1], region.shape[0])
-    return np.asarray(cv2.resize(kept, size, interpolation=cv2.INTER_LINEAR), dtype=np.float32)
-
-
-def _of_tone(planes: Planes, distance: FloatMap, preset: Preset) -> FloatMap:
-    """How much each pixel has the tone of skin, float32 [H, W], 0..1, given its distance to it."""
-    amount = distance
-    amount -= preset.rim_spread
-    amount *= 1.0 / (preset.core_spread - preset.rim_spread)
-    np.minimum(amount, (planes.luma - _DARKEST) / (_LIT - _DARKEST), out=amount)
-    return np.asarray(np.clip(amount, 0.0, 1.0, out=amount))
-
-
-def _faded_inwards(amount: FloatMap, width: float) -> FloatMap:
-    """The same with its border softened; exactly 0 stays exactly 0."""
-    side = 2 * max(1, round(width / 2)) + 1
-    return np.asarray(np.minimum(amount, cv2.blur(amount, (side, side))), dtype=np.float32)
+def _mattes(
+    image: FloatImage, person: FloatMap, skin: Skin, preset: Preset
+) -> list[tuple[Window, Matte]]:
+    """Windows of the picture and the matte of skin in each; they may overlap."""
+    head = look_at(image, person, skin, preset)
+    mask = head.skin.astype(np.float32)
+    within, eyes_and_teeth = kept(head)
+    mask[within][eyes_and_teeth] = 0
+    width = preset.feather * head.face.radius
+    found = [Matte.of(head.image, mask, width).enlarged(head.window)]
+    if skin.body.any():
+        small = np.ascontiguousarray(smaller(image[skin.window], skin.scale))
+        mask = skin.body.astype(np.float32)
+        found.append(Matte.of(small, mask, 1).enlarged(skin.window))
+    return [placed for placed in found if placed is not None]

@@ -4,9 +4,9 @@ import torch
 from comfy_api.latest import io
 
 from ..tensors import array_of, batch_of, rgb_of
+from .face import Face
 from .kernel import check, shift
 from .presets import OFF, names, preset_named
-from .region import Face
 
 
 class SkinShift(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships no types

@@ -22,9 +22,10 @@ class Preset:
         target: median skin colour, RGB 0..1, beyond which nothing is darkened: skin that a prompt
             has already made as dark as this stays as it is.
         core_spread, rim_spread: how far a pixel's chroma may be from the face's own, in spreads of
-            the face's chroma: all of it within the first, none beyond the second.
-        feather: width of the fade along the border of the skin, in radii of the face; the fade
-            lies inside the skin.
+            the face's chroma: within the first it is skin though a line parts it from the face,
+            beyond the second it is not.
+        feather: how far around a pixel the border looks for an edge to follow, in radii of the
+            face; the border is as wide as this where there is none.
     """
 
     name: str

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from comfy_nodes.skin_shift.face import Face
 from comfy_nodes.skin_shift.kernel import shift, skin_amount
 from comfy_nodes.skin_shift.presets import OFF, Preset, names, preset_named
-from comfy_nodes.skin_shift.region import Face
 from tests.comfy_nodes.pictures import astronaut, floats, template
 
 Image = npt.NDArray[np.float32]
@@ -121,11 +121,51 @@ def test_shading_survives_on_a_real_portrait(preset: str) -> None:
     image = np.asarray(astronaut() / np.float32(255), dtype=np.float32)
     person, face = everywhere(image), Face(226, 118, 120, 160)
     before, after = image @ LUMA, shift(image, person, preset, 1.0, face) @ LUMA
-    inside = skin_amount(image, person, preset, face) > 0.95
-    assert inside.sum() > 2500
+    amount = skin_amount(image, person, preset, face)
+    inside = amount > 0.95
+    assert inside.sum() > 5000
+    assert inside.sum() > 0.9 * (amount > 0.5).sum()
     local = [luma / mean_within(luma, inside) for luma in (before, after)]
     correlation = np.corrcoef(local[0][inside], local[1][inside])[0, 1]
     assert correlation >= 0.99
+
+
+@pytest.mark.parametrize("part", [0.6, 1.0, 1.4])
+def test_an_ellipse_says_where_the_face_is_and_not_where_it_ends(part: float) -> None:
+    image, person, face = hooded()
+    given_face = Face(face.x, face.y, face.width * part, face.height * part)
+    given_amount = skin_amount(image, person, "deep", given_face) > 0.5
+    found_amount = skin_amount(image, person, "deep") > 0.5
+    assert (given_amount & found_amount).sum() > 0.95 * (given_amount | found_amount).sum()
+
+
+def test_no_light_ring_is_left_between_skin_and_dark_hair() -> None:
+    image, person, _ = hooded()
+    y, x = np.mgrid[:512, :512]
+    fringe = (y < 190 + 12 * np.cos(x / 6)) & (np.hypot((x - 256) / 82, (y - 240) / 106) < 1)
+    image[fringe] = (0.25, 0.15, 0.10)
+    image = floats(cv2.GaussianBlur(image, (0, 0), 1.2))
+    result = shift(image, person, "deep", 1.0) @ LUMA
+    skin = float(np.median(result[245:270, 230:285]))
+    border = cv2.morphologyEx(fringe.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((9, 9)))
+    inner = (border > 0) & (np.hypot((x - 256) / 82, (y - 240) / 106) < 0.85)
+    assert inner.sum() > 1500
+    assert (result[inner] > 1.25 * skin).mean() < 0.01
+
+
+def test_pale_skin_without_lips_around_it_is_no_tooth() -> None:
+    image, person, face = hooded()
+    cv2.ellipse(image, (210, 265), (14, 6), 0, 0, 360, (0.96, 0.90, 0.86), -1)
+    changed = np.abs(shift(image, person, "deep", 1.0, face) - image).max(axis=2)
+    assert changed[262:269, 202:219].min() > 0.3
+
+
+def test_a_wall_in_a_colour_near_skin_stays_though_the_mask_holds_it() -> None:
+    image, person, _ = hooded()
+    image[person == 0] = (0.80, 0.68, 0.52)
+    changed = np.abs(shift(image, everywhere(image), "deep", 1.0) - image).max(axis=2)
+    assert changed[person == 0].max() == 0
+    assert changed[250:270, 200:300].min() > 0.3
 
 
 def test_a_hand_of_the_face_s_tone_is_found_and_a_cream_cuff_is_not() -> None:
