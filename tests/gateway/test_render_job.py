@@ -15,6 +15,8 @@ from handler.graph import Workflow, load_workflow
 from tests.gateway.rendering import BOOK, Stage
 
 WORKFLOWS = Path(__file__).parents[2] / "workflows"
+FACE_SLOTS = {"face_x", "face_y", "face_width", "face_height", "face_angle"}
+
 draft_look = pytest.mark.parametrize("page_look", ["draft"])
 
 
