@@ -4,6 +4,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from .contour_feather.node import ContourFeather
 from .draft_portrait.node import DraftPortrait, register_model_folder
+from .hand_over.node import ReadMask, ReadPixels, Settle, WritePixels
 from .identity.apply.node import IdentityApply, PulidInjectorLoader
 from .identity.extract.nodes import (
     EvaClipLoader,
@@ -34,5 +35,9 @@ class FoxetalesExtension(ComfyExtension):  # type: ignore[misc]  # ComfyUI ships
             IdentitySave,
             PulidEncoderLoader,
             PulidInjectorLoader,
+            ReadMask,
+            ReadPixels,
+            Settle,
             SkinShift,
+            WritePixels,
         ]

@@ -6,6 +6,7 @@ from typing import Final
 import folder_paths
 from comfy_api.latest import io
 
+from ..paths import path_in
 from .embedding import Identity
 from .errors import EmbeddingUnreadableError, at_input
 from .weights import file_sha256
@@ -98,9 +99,7 @@ def _input_file(name: str) -> Path:
     Raises:
         EmbeddingUnreadableError: there is no such file, or the name leads out of the folder.
     """
-    folder = Path(folder_paths.get_input_directory()).resolve()
-    path = (folder / name).resolve()
-    # A prompt must not reach other files.
-    if not path.is_relative_to(folder) or path.suffix != _SUFFIX or not path.is_file():
+    path = path_in(folder_paths.get_input_directory(), name)
+    if path is None or path.suffix != _SUFFIX or not path.is_file():
         raise EmbeddingUnreadableError(f"{name!r} is no {_SUFFIX} file in the input folder")
     return path

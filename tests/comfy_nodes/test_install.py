@@ -21,7 +21,8 @@ NODES = {
     "FoxetalesContourFeather", "FoxetalesDraftPortrait", "FoxetalesEvaClipLoader",
     "FoxetalesFaceAnalysisLoader", "FoxetalesIdentityApply", "FoxetalesIdentityExtract",
     "FoxetalesIdentityLoad", "FoxetalesIdentitySave", "FoxetalesPulidEncoderLoader",
-    "FoxetalesPulidInjectorLoader", "FoxetalesSkinShift",
+    "FoxetalesPulidInjectorLoader", "FoxetalesReadMask", "FoxetalesReadPixels", "FoxetalesSettle",
+    "FoxetalesSkinShift", "FoxetalesWritePixels",
 }  # fmt: skip
 
 
