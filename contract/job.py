@@ -96,6 +96,15 @@ class IdentityJob(SentMessage):
     deadline_s: float = Field(default=120.0, gt=0, le=3600)
 
 
+class HealthJob(SentMessage):
+    """Ask one worker how it is; the answer is a HealthReport. Which worker takes it is RunPod's
+    choice."""
+
+    version: Literal[1] = CONTRACT_VERSION
+    kind: Literal["health"] = "health"
+    job_id: Identifier | None = None
+
+
 def _kind(job: Any) -> str | None:
     """The tag of a job's kind: a job that doesn't say it is one of pages."""
     if not isinstance(job, dict):
@@ -105,13 +114,16 @@ def _kind(job: Any) -> str | None:
 
 
 Job = Annotated[
-    Annotated[PagesJob, Tag("pages")] | Annotated[IdentityJob, Tag("identity")],
+    Annotated[PagesJob, Tag("pages")]
+    | Annotated[IdentityJob, Tag("identity")]
+    | Annotated[HealthJob, Tag("health")],
     Discriminator(
         _kind,
         custom_error_type="unknown_kind",
-        custom_error_message="kind is neither 'pages' nor 'identity'",  # the value isn't echoed
+        # The value isn't echoed: it may be anything.
+        custom_error_message="kind is none of 'pages', 'identity' and 'health'",
     ),
 ]
 """What RunPod hands to a worker."""
 
-JOB: TypeAdapter[PagesJob | IdentityJob] = TypeAdapter(Job)
+JOB: TypeAdapter[PagesJob | IdentityJob | HealthJob] = TypeAdapter(Job)

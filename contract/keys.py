@@ -7,8 +7,10 @@ pages/{owner_id}/page_NN.png                     a rendered page of a preview or
 pages/{owner_id}/page_NN.take_2.png              the same page rendered again on request
 previews/{preview_id}/page_NN.take_1.jpg         what a parent sees: watermarked
 books/{order_id}/full_book.pdf
+raw/{job_id}/{file}                              what a raw workflow saved, unless it says where
 """
 
+import re
 from typing import Literal
 
 from contract.types import validate_object_key
@@ -58,3 +60,11 @@ def preview_image_key(preview_id: str, page_number: int, take: int = 1) -> str:
 def book_key(order_id: str) -> str:
     """Where the assembled book lies."""
     return validate_object_key(f"books/{order_id}/full_book.pdf")
+
+
+def raw_output_key(prefix: str, file: str) -> str:
+    """Where a file that a raw workflow saved lies: below ``prefix``, or ``raw/{job_id}``.
+
+    A file's name may hold what a key may not, such as a space: that becomes an underscore.
+    """
+    return validate_object_key(f"{prefix}/{re.sub(r'[^A-Za-z0-9._/-]', '_', file)}")

@@ -127,6 +127,61 @@ class JobResult(WorkerMessage):
     worker_id: str = Field(default="", max_length=200)
 
 
+class InstalledWorkflow(WorkerMessage):
+    """A workflow that the worker has. ``required`` says that it didn't start without it."""
+
+    name: str
+    version: int = Field(ge=1)
+    required: bool = False
+
+
+class InstalledModel(WorkerMessage):
+    """A file of the model list: ``folder/file`` of ComfyUI's models folders.
+
+    ``size_bytes`` is None if there is no such file. ``sha256`` is that of the file, where the
+    worker has it from an earlier look; ``expected_sha256`` is the list's, None where any will do.
+    """
+
+    folder: str
+    file: str
+    size_bytes: int | None = Field(default=None, ge=0)
+    sha256: Sha256 | None = None
+    expected_sha256: Sha256 | None = None
+
+
+class Gpu(WorkerMessage):
+    """A graphics processor and its memory, in bytes."""
+
+    name: str
+    memory_bytes: int = Field(ge=0)
+    free_bytes: int = Field(ge=0)
+
+
+class HealthReport(WorkerMessage):
+    """What a worker is made of and how it is. A version is None where that part isn't installed.
+
+    ``uptime_s`` counts from the worker's start; ``jobs_done`` the jobs that it has ended since,
+    health jobs left out. ``free_disk_bytes`` is what is left where ComfyUI keeps its files.
+    """
+
+    type: Literal["health"] = "health"
+    version: int = CONTRACT_VERSION
+    job_id: Identifier | None = None
+    worker_id: str = Field(default="", max_length=200)
+    worker_version: str | None = None
+    node_pack_version: str | None = None
+    comfyui_version: str | None = None
+    comfyui_alive: bool
+    torch_version: str | None = None
+    sdk_version: str | None = None
+    workflows: list[InstalledWorkflow]
+    models: list[InstalledModel]
+    gpus: list[Gpu]
+    free_disk_bytes: int = Field(ge=0)
+    uptime_s: float = Field(ge=0)
+    jobs_done: int = Field(ge=0)
+
+
 StatusMessage = Annotated[Progress | JobResult, Field(discriminator="type")]
 """What a status callback carries."""
 

@@ -4,6 +4,7 @@ Exits with status 2 if its settings are wrong and 1 if it can't get ready, after
 standard error that says why.
 """
 
+import asyncio
 import logging
 import os
 import signal
@@ -12,7 +13,7 @@ from contextlib import ExitStack
 from types import FrameType
 
 from handler.build import Services, build
-from handler.errors import ComfyBootFailed, ComfyError, WorkflowInvalid
+from handler.errors import ComfyBootFailed, ComfyError, Unfit, WorkflowInvalid
 from handler.logs import log_to
 from handler.settings import SettingsInvalid, read_settings
 from storage.errors import StoreError
@@ -35,7 +36,7 @@ def main() -> int:
         except ComfyBootFailed as error:
             log.error("ComfyUI's last lines", extra={"log_tail": error.log_tail})
             return _refuse(1, str(error))
-        except (ComfyError, WorkflowInvalid, StoreError, ValueError) as error:
+        except (ComfyError, WorkflowInvalid, Unfit, StoreError, ValueError) as error:
             return _refuse(1, str(error))
         _serve(services)
     return 0
@@ -43,29 +44,31 @@ def main() -> int:
 
 def _get_ready(services: Services) -> None:
     """Find out now, not at the first paid job, what is missing."""
+    fitness = services.fitness
     services.store.ping()
-    client = services.process.ensure_running()
-    services.workflows.check_nodes(client.node_classes())
-    for workflow in services.workflows:
-        missing = [
-            f"{model.folder}/{model.file}"
-            for model in workflow.spec.models
-            if not client.has_model(model.folder, model.file)
-        ]
-        if missing:
-            # Not fatal: a machine without the weights may still render the other workflows.
-            log.warning("%s lacks models: %s", workflow.label, ", ".join(missing))
+    fitness.models_are_right()  # before the boot: that is long, and in vain without them
+    fitness.note_missing_models()
+    services.process.ensure_running()
+    fitness.nodes_are_there()
+    asyncio.run(fitness.warm_up())
     log.info("worker ready")
 
 
 def _serve(services: Services) -> None:
     import runpod  # here: it takes two seconds, and reads its environment when it is imported
 
-    def comfyui_is_up() -> None:
-        if not services.process.alive:
-            raise RuntimeError("ComfyUI is not running")
-
-    runpod.serverless.register_fitness_check(comfyui_is_up)
+    logger = runpod.RunPodLogger()
+    if logger.level in ("TRACE", "DEBUG"):  # its default, which prints every answer: pictures, too
+        logger.set_level("INFO")
+    fitness = services.fitness
+    checks = (
+        fitness.comfyui_is_up,
+        fitness.nodes_are_there,
+        fitness.models_are_right,
+        fitness.is_warm,
+    )
+    for check in checks:  # what has been found out already: RunPod is told if it holds no longer
+        runpod.serverless.register_fitness_check(check)
     runpod.serverless.start({"handler": services.worker.handle})
 
 

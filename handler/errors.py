@@ -6,17 +6,24 @@ WorkerError                carries the wire's ErrorCode, and the node and input 
 ├── InvalidSlot            a slot is unknown, missing, reserved, or of another type
 ├── InputNotFound          no object under an input's key
 ├── InputCorrupt           an input is too large, has another hash, or isn't a whole image
+├── InputRefused           an input's URL is one that a worker doesn't read
+├── InputUnreachable       an input's host doesn't answer, or not in time
 ├── EmbeddingUnusable      a file is no identity embedding
+├── ResultTooLarge         what was made doesn't fit into RunPod's answer
 ├── ComfyError
 │   ├── ComfyBootFailed    it didn't become ready; carries the log's tail
 │   ├── ComfyDied          the process ended while it was needed
-│   ├── ComfyUnreachable   it lives but doesn't answer, or says nothing for too long
+│   ├── ComfyStalled       a graph made no progress for too long
+│   ├── ComfyUnreachable   it lives but doesn't answer
 │   ├── PromptRejected     it refused the graph
 │   ├── NodeFailed         a node raised an exception
+│   ├── GpuOutOfMemory     a node found too little memory on the GPU
+│   ├── PoisonedPage       ComfyUI died of the page, and again when it was tried once more
 │   ├── PromptInterrupted  somebody else interrupted the prompt
 │   └── OutputMissing      it finished, but there is no whole file
 └── DeadlineExceeded       the job's own deadline passed
 WorkflowInvalid            a workflow file is wrong: the worker doesn't start
+Unfit                      this machine can't render what it must: the worker doesn't start
 """
 
 from typing import ClassVar
@@ -66,6 +73,25 @@ class InputCorrupt(WorkerError):
     code = ErrorCode.INPUT_CORRUPT
 
 
+class InputRefused(WorkerError):
+    """An input's URL is one that a worker doesn't read."""
+
+    code = ErrorCode.INPUT_REFUSED
+
+
+class InputUnreachable(WorkerError):
+    """The host of an input's URL doesn't answer, fails, or is too slow: it is a store that can't
+    be reached, though not ours."""
+
+    code = ErrorCode.STORE_UNAVAILABLE
+
+
+class ResultTooLarge(WorkerError):
+    """What was made doesn't fit into RunPod's answer."""
+
+    code = ErrorCode.RESULT_TOO_LARGE
+
+
 class EmbeddingUnusable(WorkerError):
     """A file is no identity embedding, or not a whole one."""
 
@@ -88,13 +114,24 @@ class ComfyBootFailed(ComfyError):
 
 
 class ComfyDied(ComfyError):
-    """ComfyUI's process ended while it was needed."""
+    """ComfyUI's process ended while it was needed. ``blamed``: it was executing this graph then;
+    otherwise the graph waited for its turn, or was done."""
 
     code = ErrorCode.COMFY_DIED
 
+    def __init__(self, message: str, *, blamed: bool = True) -> None:
+        super().__init__(message)
+        self.blamed = blamed
+
+
+class ComfyStalled(ComfyError):
+    """A graph was executed without any progress for too long."""
+
+    code = ErrorCode.COMFY_UNREACHABLE
+
 
 class ComfyUnreachable(ComfyError):
-    """ComfyUI lives but doesn't answer, or says nothing for too long."""
+    """ComfyUI lives but doesn't answer."""
 
     code = ErrorCode.COMFY_UNREACHABLE
 
@@ -115,8 +152,20 @@ class NodeFailed(ComfyError):
         self.exception_message = exception_message
 
 
+class GpuOutOfMemory(ComfyError):
+    """A node found too little memory on the GPU."""
+
+    code = ErrorCode.GPU_OUT_OF_MEMORY
+
+
+class PoisonedPage(ComfyError):
+    """ComfyUI died while it executed the page's graph, and again when it was tried once more."""
+
+    code = ErrorCode.POISONED_PAGE
+
+
 class PromptInterrupted(ComfyError):
-    """Somebody else interrupted the prompt."""
+    """Somebody else interrupted the prompt, or took it out of the queue."""
 
 
 class OutputMissing(ComfyError):
@@ -133,3 +182,7 @@ class DeadlineExceeded(WorkerError):
 
 class WorkflowInvalid(Exception):
     """A workflow's files are wrong. Names the file, and the slot and node if there is one."""
+
+
+class Unfit(Exception):
+    """This machine can't render what it must. Names the workflow, and the file if it is one."""

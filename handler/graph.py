@@ -35,13 +35,14 @@ _PLACES = {"image": "page's assets", "identity": "job's identity"}
 
 @dataclass(frozen=True)
 class FilledGraph:
-    """A graph ready to be submitted, the node whose file is wanted, the nodes' titles, and what
-    the file is."""
+    """A graph ready to be submitted, the node whose file is wanted, the nodes' titles, what the
+    file is, and whether it is an image's ``.npy`` (see :mod:`handler.pixels`)."""
 
     prompt: Graph
     output_node: str
     titles: Mapping[str, str]
     makes: OutputType = "image"
+    raw: bool = False
 
 
 @dataclass(frozen=True)

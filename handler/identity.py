@@ -86,8 +86,10 @@ class EmbeddingSource:
         clock, reporter = self._at.clock, self._at.reporter
         began = clock.monotonic()
         reporter.begin_identity()
-        files = await self._at.inputs.names({PHOTO_SLOT: self._plan.source.photo})
+        photo = {PHOTO_SLOT: self._plan.source.photo}
+        files = await self._at.inputs.names(photo, self._plan.raw_slots)
         rendered = await self._at.render(self._plan.graph(files), reporter.step_identity)
+        self._at.engagement.idle_ms_before(rendered)  # the next page's idle time begins here
         took_ms = (clock.monotonic() - began) * 1000
         record = _saved_record(rendered.data)
         unstored = await self._put(rendered.data)
@@ -140,18 +142,13 @@ class SharedEmbedding:
         self._task: asyncio.Task[EmbeddingFile] | None = None
 
     @property
-    def failed(self) -> bool:
-        """Whether it is known that there is none to be had, for any page."""
+    def failure(self) -> Exception | None:
+        """Why there is none to be had, for any page, once that is known."""
         task = self._task
         if task is None or not task.done() or task.cancelled():
-            return False
-        return task.exception() is not None
-
-    def prefetch(self) -> "asyncio.Task[EmbeddingFile]":
-        """Begin to find or extract it in the background; an error shows when a page asks."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._staged(self._source.find_or_extract))
-        return self._task
+            return None
+        error = task.exception()
+        return error if isinstance(error, Exception) else None
 
     async def file(self) -> EmbeddingFile:
         """Return the embedding.
@@ -159,7 +156,9 @@ class SharedEmbedding:
         Raises:
             StoreError, WorkerError: see :meth:`EmbeddingSource.find_or_extract`.
         """
-        return await self.prefetch()
+        if self._task is None:
+            self._task = asyncio.create_task(self._staged(self._source.find_or_extract))
+        return await asyncio.shield(self._task)  # a page that is given up mustn't end it for others
 
     async def instead_of(self, refused: EmbeddingFile) -> EmbeddingFile | None:
         """Return one to use instead of a file that the nodes refuse: newly extracted, unless
@@ -183,8 +182,7 @@ class SharedEmbedding:
     async def _staged(self, get: Callable[[], Awaitable[Embedding]]) -> EmbeddingFile:
         embedding = await get()
         name = embedding.sha256 + SUFFIX
-        staged = await self._at.comfy.stage(self._at.run, name, embedding.data)
-        return EmbeddingFile(staged, embedding.extracted)
+        return EmbeddingFile(await self._at.inputs.stage(name, embedding.data), embedding.extracted)
 
 
 async def ensure_identity(plan: IdentityPlan, workspace: Workspace, deadline_s: float) -> None:

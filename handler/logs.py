@@ -2,15 +2,26 @@
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Any, Final, TextIO
+
+_TEXT_CHARACTERS: Final = 8000
+_DATA: Final = re.compile(r"[A-Za-z0-9+/_-]{200,}={0,2}")
+"""Longer than any id, hash or path's part: an image as base64, say."""
+
+_QUERY: Final = re.compile(r"((?:https?|wss?|s3|postgresql)://[^\s?#'\"<>]*)[?#][^\s'\"<>]*")
+_USER: Final = re.compile(r"((?:https?|wss?|s3|postgresql)://)[^\s/@'\"<>]+@")
+_PATH_QUERY: Final = re.compile(r"(/[^\s?'\"<>]*)\?[^\s'\"<>]*=[^\s'\"<>]*")
+"""Of a URL without its host, as libraries put it into their errors."""
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class JsonLines(logging.Formatter):
     """``{"time", "level", "logger", "message", …}`` with whatever ``extra`` gave: ids, counts and
-    milliseconds. Photos, names and signed links are never logged."""
+    milliseconds. Nobody hands photos, names or signed links to a log; what a library's error may
+    have of them, the query of a URL or a run of base64, is cut out here."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line."""
@@ -19,12 +30,24 @@ class JsonLines(logging.Formatter):
             "time": moment.isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": clean(record.getMessage()),
         }
-        line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        line |= {name: _extra(v) for name, v in vars(record).items() if name not in _STANDARD}
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+            line["exception"] = clean(self.formatException(record.exc_info))
+        return json.dumps(line)
+
+
+def clean(text: str) -> str:
+    """Return ``text`` without what no log may have, and of a bounded length."""
+    text = _USER.sub(r"\1", text)
+    text = _PATH_QUERY.sub(r"\1?…", _QUERY.sub(r"\1?…", text))
+    text = _DATA.sub(lambda match: f"<{len(match[0])} characters>", text)
+    return text if len(text) <= _TEXT_CHARACTERS else f"{text[:_TEXT_CHARACTERS]}…"
+
+
+def _extra(value: Any) -> Any:
+    return value if value is None or isinstance(value, bool | int | float) else clean(str(value))
 
 
 def log_to(stream: TextIO, level: str) -> None:

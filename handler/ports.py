@@ -1,6 +1,6 @@
 """What the worker needs of the world around it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -22,12 +22,20 @@ class Step:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A finished graph: the bytes of its output file, whatever its workflow makes, and milliseconds
-    waited for and spent executing."""
+    """A finished graph.
+
+    ``data`` is its output file, whatever its workflow makes. ``queue_ms`` went by between
+    submission and the start of its execution, ``render_ms`` until its end. ``began`` and ``ended``
+    are the monotonic times, in seconds, of its first node's begin and its last node's end.
+    ``node_ms`` maps node classes to milliseconds, summed; nodes from the cache aren't in it.
+    """
 
     data: bytes
     queue_ms: float
     render_ms: float
+    began: float
+    ended: float
+    node_ms: Mapping[str, float]
 
 
 class Comfy(Protocol):
@@ -44,10 +52,20 @@ class Comfy(Protocol):
         """Make ``data`` an input file of ``run``; return the name that nodes take."""
 
     async def render(self, graph: FilledGraph, on_step: Callable[[Step], None]) -> Rendered:
-        """Execute ``graph``. ``on_step`` is called on the event loop. Cancelling interrupts it.
+        """Execute ``graph``, after every graph that was given before and isn't done.
+
+        ``on_step`` is called on the event loop. Cancelling takes the graph out of the queue, or
+        interrupts it, and no other. A ComfyUI that isn't there is booted first.
 
         Raises:
-            ComfyError: any of its kinds but ComfyBootFailed.
+            ComfyError: any of its kinds.
+        """
+
+    async def free(self) -> None:
+        """Unload every model and give the memory back, before the next graph is executed.
+
+        Raises:
+            ComfyUnreachable.
         """
 
     async def discard(self, run: str) -> None:
@@ -59,6 +77,10 @@ class ObjectStore(Protocol):
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
         """Write an object whole or not at all; raises ``storage.errors``."""
+
+    def put_new(self, key: str, data: bytes, content_type: str) -> bool:
+        """Write an object unless there is one; return whether it was written; raises
+        ``storage.errors``."""
 
     def get(self, key: str, max_bytes: int) -> bytes:
         """Return an object; raises ``storage.errors``."""

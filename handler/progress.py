@@ -20,7 +20,8 @@ class ProgressReporter:
     """Sends the job's latest state, one message at a time and at most two a second.
 
     What happens between two messages is folded into the next one. Messages are numbered when
-    they are sent; the result takes the number after the last of them.
+    they are sent; the result takes the number after the last of them. Of several pages under way
+    the one is shown that is being rendered; each counts for as far as it is.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class ProgressReporter:
         self._text = "starting"
         self._page: int | None = None
         self._step: Step | None = None
+        self._within: dict[int | None, float] = {}  # how far each page under way is, 0–1
         self._ended: list[PageResult] = []
         self._identity: IdentityResult | None = None
         self._changed = asyncio.Event()
@@ -55,17 +57,24 @@ class ProgressReporter:
         self._task = asyncio.create_task(self._pump())
 
     def begin(self, page_number: int, text: str) -> None:
-        """Say what is being done for a page."""
-        self._update(page_number, text, None, 0.0)
+        """Say what is being done for a page before it is rendered."""
+        alone = not self._within
+        self._count(page_number, 0.0)
+        if alone:
+            self._show(page_number, text)
 
     def step(self, page_number: int, step: Step) -> None:
         """Say how far a page's graph is."""
-        self._update(page_number, step.title, step, step.fraction * _RENDER_SHARE)
+        self._count(page_number, step.fraction * _RENDER_SHARE)
+        self._show(page_number, step.title, step)
 
     def end_page(self, page: PageResult) -> None:
         """Say that a page has ended."""
         self._ended.append(page)
-        self._update(page.page_number, f"page {page.status.value}", None, 0.0)
+        self._within.pop(page.page_number, None)
+        self._advance()
+        if not self._within or self._page == page.page_number:
+            self._show(page.page_number, f"page {page.status.value}")
 
     def begin_identity(self) -> None:
         """Say that an identity is being extracted. One that was there counts no longer.
@@ -73,17 +82,20 @@ class ProgressReporter:
         It is a part of the page that waits for it, or the whole of an identity job.
         """
         self._identity = None
-        self._update(self._page, _EXTRACTING, None, 0.0)
+        self._show(self._page, _EXTRACTING)
 
     def step_identity(self, step: Step) -> None:
         """Say how far the extraction is."""
-        self._update(self._page, _EXTRACTING, step, step.fraction * self._extract_share)
+        if self._page in self._within or isinstance(self._job, IdentityJob):
+            self._count(self._page, step.fraction * self._extract_share)
+        self._show(self._page, _EXTRACTING, step)
 
     def end_identity(self, identity: IdentityResult | None) -> None:
         """Say that the job has its identity; None for one that isn't stored."""
         self._identity = identity
-        within = 0.0 if isinstance(self._job, PagesJob) or identity is None else 1.0
-        self._update(self._page, "identity ready", None, within)
+        if isinstance(self._job, IdentityJob) and identity is not None:
+            self._count(None, 1.0)
+        self._show(self._page, "identity ready")
 
     @property
     def identity(self) -> IdentityResult | None:
@@ -111,9 +123,16 @@ class ProgressReporter:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def _update(self, page_number: int | None, text: str, step: Step | None, within: float) -> None:
-        fraction = (len(self._ended) + within) / self._parts
+    def _count(self, page_number: int | None, within: float) -> None:
+        self._within[page_number] = within
+        self._advance()
+
+    def _advance(self) -> None:
+        fraction = (len(self._ended) + sum(self._within.values())) / self._parts
         self._fraction = max(self._fraction, min(1.0, fraction))
+        self._changed.set()
+
+    def _show(self, page_number: int | None, text: str, step: Step | None = None) -> None:
         self._page, self._text, self._step = page_number, text[:200], step
         self._changed.set()
 

@@ -13,11 +13,24 @@ NODE_PACK_DIR           our ComfyUI nodes; default: ``comfy_nodes`` of this repo
 WORKFLOWS_DIR           released workflows; default: ``workflows`` of this repository
 CALLBACK_URL            where the gateway takes status callbacks; together with
 CALLBACK_SECRET         ``whsec_…``, which signs them
-PAGE_QUIET_TIMEOUT_S    seconds without a word from ComfyUI until it is given up; default 300
+PAGE_QUIET_TIMEOUT_S    seconds that a page may be executed without progress; default 300
+REQUIRED_WORKFLOWS      ``name/vN`` by commas: the worker doesn't start unless it can render them
+MODEL_LIST              the list of model files; default: ``models.txt`` of this repository
+MODELS_CHECK            ``sha256`` (default) or ``present``: what is checked of required files
+MODEL_HASHES            where hashes of model files are kept; default: beside the models
+WARM_UP                 ``true`` (default) or ``false``: render each required workflow at start
+WARM_UP_SIZE            edge of that picture in pixels; default 1024
+RAW_WORKFLOWS           ``true`` or ``false`` (default): take ComfyUI graphs, not only jobs
+RAW_OUTPUT              ``base64`` (default) or ``store``: how their files are handed over
+INPUT_CACHE_DIR         where decoded template art is kept, which several workers may share;
+                        default: a folder in the base directory
+INPUT_CACHE_MB          its size in MiB, 0 for none; default 2048
+INPUT_URL_HOSTS         hosts, or ``*.suffix``, by commas, from which inputs are read; default none
 LOG_LEVEL               ``debug``, ``info`` (default), ``warning`` or ``error``
 RUNPOD_POD_ID           set by RunPod; named in results
 """
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +40,9 @@ from urllib.parse import urlsplit
 from contract.signing import check_secret
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
+_HASHES_NAME = ".model_hashes.json"
+_WORKFLOW = re.compile(r"([a-z][a-z0-9_]{0,63})/v([1-9][0-9]{0,5})")
+_HOST = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+")
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _PRIVATE_PREFIXES = ("S3_", "AWS_", "CALLBACK_", "RUNPOD_", "OBJECT_STORE_")
 
@@ -58,6 +74,17 @@ class Settings:
     callback_url: str | None = field(repr=False)
     callback_secret: str | None = field(repr=False)
     page_quiet_timeout_s: float
+    required_workflows: tuple[tuple[str, int], ...]
+    model_list: Path
+    check_hashes: bool
+    model_hashes: Path
+    warm_up: bool
+    warm_up_size: int
+    raw_workflows: bool
+    raw_to_store: bool
+    input_cache_dir: Path | None
+    input_cache_bytes: int
+    input_url_hosts: tuple[str, ...]
     log_level: str
     worker_id: str
 
@@ -70,13 +97,14 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     """
     reader = _Reader({name: value for name, value in environ.items() if value.strip()})
     callback_url, callback_secret = reader.callback()
+    models_dir = reader.models()
     settings = Settings(
         object_store_url=reader.required("OBJECT_STORE_URL"),
         store_environment={n: v for n, v in environ.items() if n.startswith("S3_")},
         comfy_environment={n: v for n, v in environ.items() if not n.startswith(_PRIVATE_PREFIXES)},
         comfyui_path=reader.comfyui(),
         comfyui_base_dir=reader.path("COMFYUI_BASE_DIR"),
-        comfyui_models_dir=reader.models(),
+        comfyui_models_dir=models_dir,
         comfyui_cpu=reader.choice("COMFYUI_DEVICE", ("auto", "cpu"), "auto") == "cpu",
         comfyui_boot_timeout_s=reader.seconds("COMFYUI_BOOT_TIMEOUT_S", 300.0),
         comfyui_extra_args=reader.arguments("COMFYUI_EXTRA_ARGS"),
@@ -85,6 +113,17 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         callback_url=callback_url,
         callback_secret=callback_secret,
         page_quiet_timeout_s=reader.seconds("PAGE_QUIET_TIMEOUT_S", 300.0),
+        required_workflows=reader.workflows("REQUIRED_WORKFLOWS"),
+        model_list=reader.path("MODEL_LIST") or _REPOSITORY / "models.txt",
+        check_hashes=reader.choice("MODELS_CHECK", ("sha256", "present"), "sha256") == "sha256",
+        model_hashes=reader.path("MODEL_HASHES") or (models_dir or _REPOSITORY) / _HASHES_NAME,
+        warm_up=reader.flag("WARM_UP", default=True),
+        warm_up_size=reader.pixels("WARM_UP_SIZE", 1024),
+        raw_workflows=reader.flag("RAW_WORKFLOWS", default=False),
+        raw_to_store=reader.choice("RAW_OUTPUT", ("base64", "store"), "base64") == "store",
+        input_cache_dir=reader.path("INPUT_CACHE_DIR"),
+        input_cache_bytes=reader.mebibytes("INPUT_CACHE_MB", 2048),
+        input_url_hosts=reader.hosts("INPUT_URL_HOSTS"),
         log_level=reader.choice("LOG_LEVEL", _LOG_LEVELS, "info").upper(),
         worker_id=reader.text("RUNPOD_POD_ID")[:200],
     )
@@ -132,6 +171,39 @@ class _Reader:
         if not 0 < value <= 86_400:
             self.problems.append(f"{name} is a number of seconds, at most a day")
         return value
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        return self.choice(name, ("true", "false"), str(default).lower()) == "true"
+
+    def pixels(self, name: str, default: int) -> int:
+        text = self.text(name) or str(default)
+        value = int(text) if text.isascii() and text.isdigit() else 0
+        if not 64 <= value <= 4096 or value % 8:
+            self.problems.append(f"{name} is a multiple of 8, from 64 to 4096")
+        return value
+
+    def mebibytes(self, name: str, default: int) -> int:
+        text = self.text(name) or str(default)
+        if not (text.isascii() and text.isdigit()) or len(text) > 7:
+            self.problems.append(f"{name} is a whole number of MiB, 0 or more")
+            return default
+        return int(text) * 1024 * 1024
+
+    def listed(self, name: str) -> tuple[str, ...]:
+        parts = (part.strip() for part in self.text(name).split(","))
+        return tuple(dict.fromkeys(part for part in parts if part))
+
+    def workflows(self, name: str) -> tuple[tuple[str, int], ...]:
+        matches = [_WORKFLOW.fullmatch(entry) for entry in self.listed(name)]
+        if None in matches:
+            self.problems.append(f"{name} lists workflows as name/vN, by commas")
+        return tuple((match[1], int(match[2])) for match in matches if match)
+
+    def hosts(self, name: str) -> tuple[str, ...]:
+        hosts = tuple(host.lower() for host in self.listed(name))
+        if not all(_HOST.fullmatch(host) for host in hosts):
+            self.problems.append(f"{name} lists host names, or *.suffix, by commas")
+        return hosts
 
     def arguments(self, name: str) -> tuple[str, ...]:
         try:

@@ -2,32 +2,37 @@
 
 import asyncio
 import logging
-import re
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from contract.errors import ErrorCode, JobError
-from contract.job import JOB, IdentityJob, PagesJob
+from contract.job import JOB, HealthJob, IdentityJob, PagesJob
 from contract.result import JobResult, PageResult
 from contract.status import JobStatus, PageStatus
 from contract.types import Identifier
 from handler.errors import InvalidJob
 from handler.failures import to_job_error, worst
 from handler.graph import Workflows
+from handler.health import Health
 from handler.identity import ensure_identity
+from handler.input_cache import InputCache
 from handler.inputs import JobInputs
+from handler.invalid import problems_of
 from handler.pages import RUN_PREFIX, plan_identity, plan_pages
 from handler.ports import Clock, Comfy, ObjectStore, ProgressSink
 from handler.progress import ProgressReporter
+from handler.raw_workflows import RawWorkflows, raw_input
+from handler.recovery import Recovery
 from handler.rendering import Rendering
 from handler.workspace import Workspace
 
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
-_SHOWN_PROBLEMS = 5
+_CANCEL_S = 0.5  # for the last message of a cancelled job
 
 EndStatus = Literal[JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED]
 
@@ -43,6 +48,7 @@ class _Run:
     began: float
     reporter: ProgressReporter
     sink: ProgressSink
+    recovery: Recovery
 
 
 class Worker:
@@ -56,6 +62,9 @@ class Worker:
         workflows: Workflows,
         open_sink: Callable[[str], ProgressSink],
         clock: Clock,
+        cache: InputCache | None = None,
+        health: Health | None = None,
+        raw: RawWorkflows | None = None,
         worker_id: str = "",
     ) -> None:
         self._comfy = comfy
@@ -63,6 +72,9 @@ class Worker:
         self._workflows = workflows
         self._open_sink = open_sink
         self._clock = clock
+        self._cache = cache
+        self._health = health
+        self._raw = raw
         self._worker_id = worker_id
         self._endings: set[asyncio.Task[JobResult]] = set()
 
@@ -71,26 +83,52 @@ class Worker:
 
         Returns the JobResult as JSON data if every page, or the identity, is stored. Otherwise
         ``{"error": text}``, where the text is the JobResult as JSON: RunPod takes a job for
-        failed only if ``error`` is a string.
+        failed only if ``error`` is a string. A health job is answered with a HealthReport, a raw
+        workflow as :mod:`handler.raw_workflows` says.
+
+        Beside any answer, ``refresh_worker`` asks RunPod for a fresh machine after this job.
 
         Raises:
             asyncio.CancelledError: RunPod stopped the job; the only exception.
         """
-        runpod_id = str(runpod_job.get("id", ""))
+        runpod_id, given = str(runpod_job.get("id", "")), runpod_job.get("input")
+        raw = raw_input(given)
+        if raw is not None and self._raw is not None:
+            return self._counted(await self._raw.answer(raw, runpod_id))
         sink = self._open_sink(runpod_id)
         try:
-            job = parse_job(runpod_job.get("input"))
+            job = self._accepted(given, is_raw=raw is not None)
         except InvalidJob as error:
-            result = self._refusal(runpod_job.get("input"), runpod_id, error)
+            result = self._refusal(given, runpod_id, error)
             await sink.send_result(result)
-        else:
-            result = await self._run(job, sink)
-        return _answer(result)
+            return self._counted(_answer(result))
+        if isinstance(job, HealthJob):
+            return await self._health_report(job)
+        return self._counted(await self._run(job, sink))
 
-    async def _run(self, job: PagesJob | IdentityJob, sink: ProgressSink) -> JobResult:
+    def _accepted(self, given: Any, *, is_raw: bool) -> PagesJob | IdentityJob | HealthJob:
+        if is_raw:
+            raise InvalidJob("input: this worker takes no raw workflows (RAW_WORKFLOWS is off)")
+        job = parse_job(given)
+        if isinstance(job, HealthJob) and self._health is None:
+            raise InvalidJob("kind: this worker makes no health reports")
+        return job
+
+    async def _health_report(self, job: HealthJob) -> dict[str, Any]:
+        assert self._health is not None  # _accepted has seen to it
+        report = await asyncio.to_thread(self._health.report, job.job_id)
+        return report.model_dump(mode="json")
+
+    def _counted(self, answer: dict[str, Any]) -> dict[str, Any]:
+        if self._health is not None:
+            self._health.jobs_done += 1
+        return answer
+
+    async def _run(self, job: PagesJob | IdentityJob, sink: ProgressSink) -> dict[str, Any]:
         number = int(self._clock.now().timestamp() * 1000)
         reporter = ProgressReporter(job, number, sink, self._clock)
-        run = _Run(job, number, self._clock.monotonic(), reporter, sink)
+        recovery = Recovery(self._comfy, self._clock, job.job_id)
+        run = _Run(job, number, self._clock.monotonic(), reporter, sink, recovery)
         error: JobError | None = None
         pages = len(job.pages) if isinstance(job, PagesJob) else 0
         log.info("job begins", extra={"job_id": job.job_id, "kind": job.kind, "pages": pages})
@@ -99,11 +137,13 @@ class Worker:
             await self._carry_out(run)
         except asyncio.CancelledError:
             cancelled = JobError(code=ErrorCode.CANCELLED, message="the job was cancelled")
-            await self._finish(run, cancelled)
+            with suppress(TimeoutError):  # a slow sink goes on alone: RunPod waits for us
+                await asyncio.wait_for(self._finish(run, cancelled), _CANCEL_S)
             raise
         except Exception as failure:
             error = to_job_error(failure)
-        return await self._finish(run, error)
+        result = await self._finish(run, error)
+        return _answer(result, refresh=recovery.doubtful)
 
     async def _carry_out(self, run: "_Run") -> None:
         job, folder = run.job, f"{RUN_PREFIX}{secrets.token_hex(8)}"
@@ -114,7 +154,8 @@ class Worker:
             store=self._store,
             clock=self._clock,
             reporter=run.reporter,
-            inputs=JobInputs(self._store, self._comfy, folder),
+            inputs=JobInputs(self._store, self._comfy, folder, self._cache),
+            recovery=run.recovery,
         )
         if isinstance(job, IdentityJob):
             plan = plan_identity(job.identity, self._workflows, folder)
@@ -122,7 +163,7 @@ class Worker:
         plans = plan_pages(job, self._workflows, folder)
         source = job.identity
         identity = None if source is None else plan_identity(source, self._workflows, folder)
-        return await Rendering(workspace, identity).render_all(plans, job.deadline_s)
+        return await Rendering(workspace, plans, identity).render_all(job.deadline_s)
 
     async def _finish(self, run: "_Run", error: JobError | None) -> JobResult:
         """Send a job's result, to its end even if RunPod cancels us meanwhile."""
@@ -175,7 +216,7 @@ class Worker:
         )
 
 
-def parse_job(raw: Any) -> PagesJob | IdentityJob:
+def parse_job(raw: Any) -> PagesJob | IdentityJob | HealthJob:
     """Return the job in a RunPod input.
 
     Raises:
@@ -185,18 +226,8 @@ def parse_job(raw: Any) -> PagesJob | IdentityJob:
     try:
         return JOB.validate_python(raw)
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_context=False, include_input=False)
         # A place begins with the job's kind, as the union tells them apart.
-        shown = [f"{_path(item['loc'][1:])}: {item['msg']}" for item in problems[:_SHOWN_PROBLEMS]]
-        if len(problems) > len(shown):
-            shown.append(f"and {len(problems) - len(shown)} more")
-        raise InvalidJob("; ".join(shown)) from None
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    """A path of names; what doesn't look like a field's name is somebody's data."""
-    parts = (str(part) for part in location)
-    return ".".join(p if re.fullmatch(r"[a-z0-9_]{1,40}", p) else "?" for p in parts) or "input"
+        raise InvalidJob(problems_of(error, skip=1)) from None
 
 
 def _job_error(pages: list[PageResult]) -> JobError | None:
@@ -213,10 +244,16 @@ def _status(error: JobError | None) -> EndStatus:
     return JobStatus.CANCELLED if error.code is ErrorCode.CANCELLED else JobStatus.FAILED
 
 
-def _answer(result: JobResult) -> dict[str, Any]:
-    if result.status is JobStatus.COMPLETED:
-        return result.model_dump(mode="json")
-    return {"error": result.model_dump_json()}
+def _answer(result: JobResult, *, refresh: bool = False) -> dict[str, Any]:
+    """The SDK takes ``error`` and ``refresh_worker`` out of an answer; the rest is its output."""
+    completed = result.status is JobStatus.COMPLETED
+    answer: dict[str, Any] = (
+        result.model_dump(mode="json") if completed else {"error": result.model_dump_json()}
+    )
+    if refresh:
+        log.warning("a fresh machine is asked for", extra={"job_id": result.job_id})
+        answer["refresh_worker"] = True
+    return answer
 
 
 def _first_identifier(*candidates: Any) -> str:

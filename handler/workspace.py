@@ -1,19 +1,34 @@
 """What one run of a job works with."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from handler.errors import ComfyDied, DeadlineExceeded
+from handler.errors import DeadlineExceeded
 from handler.graph import FilledGraph
 from handler.inputs import JobInputs
 from handler.ports import Clock, Comfy, ObjectStore, Rendered, Step
 from handler.progress import ProgressReporter
+from handler.recovery import Recovery
 
-log = logging.getLogger(__name__)
+
+class Engagement:
+    """How gaplessly ComfyUI is kept at work for one job."""
+
+    def __init__(self) -> None:
+        self._ended: float | None = None
+
+    def idle_ms_before(self, rendered: Rendered) -> float:
+        """Take note of a graph that has been executed; return for how many milliseconds ComfyUI
+        had nothing to do before it. That is 0 for the first."""
+        if self._ended is None:
+            self._ended = rendered.ended
+            return 0.0
+        idle_s = max(0.0, rendered.began - self._ended)
+        self._ended = max(self._ended, rendered.ended)
+        return idle_s * 1000
 
 
 @dataclass(frozen=True)
@@ -27,6 +42,8 @@ class Workspace:
     clock: Clock
     reporter: ProgressReporter
     inputs: JobInputs
+    recovery: Recovery
+    engagement: Engagement = field(default_factory=Engagement)
 
     @asynccontextmanager
     async def open(self, deadline_s: float) -> AsyncIterator[None]:
@@ -45,20 +62,21 @@ class Workspace:
                 raise
             raise DeadlineExceeded(f"not done within {deadline_s:g} s") from None
         finally:
+            await asyncio.shield(self._tidy_up())
+
+    async def _tidy_up(self) -> None:
+        try:
             await self.inputs.close()
-            await asyncio.shield(self.comfy.discard(self.run))
+        finally:
+            await self.comfy.discard(self.run)
 
     async def render(
         self, graph: FilledGraph, on_step: Callable[[Step], None], **tags: Any
     ) -> Rendered:
-        """Render, and once more on a fresh ComfyUI if the first died of it. ``tags`` go into logs.
+        """Render, with what :class:`handler.recovery.Recovery` does about failures. ``tags`` go
+        into logs.
 
         Raises:
             ComfyError.
         """
-        try:
-            return await self.comfy.render(graph, on_step)
-        except ComfyDied:
-            log.warning("ComfyUI died; rendering again", extra={"job_id": self.job_id, **tags})
-            await self.comfy.ensure_running()
-            return await self.comfy.render(graph, on_step)
+        return await self.recovery.render(graph, on_step, **tags)

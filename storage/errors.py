@@ -5,7 +5,8 @@ StoreError
 ├── ObjectTooLarge     the object is larger than the caller will take
 ├── InvalidKey         not a safe object key: a programming error or an attack
 ├── StoreFull          no space left; nothing was written
-└── StoreUnavailable   the store can't be reached, refuses us, or failed; trying again may help
+└── StoreUnavailable   the store can't be reached, or failed; trying again may help
+    └── StoreRefused   it doesn't accept our credentials: trying again at once won't help
 """
 
 
@@ -38,3 +39,7 @@ class StoreFull(StoreError):
 
 class StoreUnavailable(StoreError):
     """The store can't be reached, refuses us, or failed."""
+
+
+class StoreRefused(StoreUnavailable):
+    """The store doesn't accept our credentials, or they don't allow this."""

@@ -38,10 +38,24 @@ class FolderStore:
             InvalidKey: the key isn't safe.
         """
         path = self._path(key)
-        with _translated():
-            self._make_root()
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write_atomically(path, data)
+        with self._part_file(path, data) as part:
+            part.replace(path)
+
+    def put_new(self, key: str, data: bytes, content_type: str) -> bool:  # noqa: ARG002  # as above
+        """Write ``data`` under ``key`` unless there is an object; return whether it was written.
+
+        Of several writers at the same time exactly one is told that it wrote.
+
+        Raises:
+            StoreFull, StoreUnavailable, InvalidKey: see :meth:`put`.
+        """
+        path = self._path(key)
+        with self._part_file(path, data) as part:
+            try:
+                path.hardlink_to(part)  # unlike a rename, it replaces nothing
+            except FileExistsError:
+                return False
+        return True
 
     def get(self, key: str, max_bytes: int) -> bytes:
         """Return the object under ``key``, of at most ``max_bytes`` bytes.
@@ -84,6 +98,24 @@ class FolderStore:
             with tempfile.TemporaryFile(dir=self._root) as file:
                 file.write(b"\0")
 
+    @contextmanager
+    def _part_file(self, path: Path, data: bytes) -> Iterator[Path]:
+        """A file beside ``path`` that holds ``data`` safely on the disk. What is done with it
+        inside is made durable; it is gone afterwards."""
+        with _translated():
+            self._make_root()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(prefix=_PART_PREFIX, dir=path.parent)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                yield Path(name)
+                _sync_directory(path.parent)
+            finally:
+                Path(name).unlink(missing_ok=True)
+
     def _make_root(self) -> None:
         """The root is its owner's only, which closes everything below it."""
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -93,21 +125,6 @@ class FolderStore:
             return self._root / validate_object_key(key)
         except ValueError:
             raise InvalidKey(f"not a safe object key: {key!r}") from None
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(prefix=_PART_PREFIX, dir=path.parent)
-    part = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        _sync_directory(path.parent)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def _sync_directory(path: Path) -> None:

@@ -1,21 +1,59 @@
 """Objects in a bucket of an S3-compatible store: Cloudflare R2 in production."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from contract.types import validate_object_key
-from storage.errors import InvalidKey, ObjectNotFound, ObjectTooLarge, StoreFull, StoreUnavailable
+from storage.errors import (
+    InvalidKey,
+    ObjectNotFound,
+    ObjectTooLarge,
+    StoreError,
+    StoreFull,
+    StoreRefused,
+    StoreUnavailable,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _NOT_FOUND = frozenset({"NoSuchKey", "404", "NotFound"})
 _FULL = frozenset({"QuotaExceeded", "InsufficientStorage", "507"})
+_REFUSED = frozenset(
+    {
+        "401",
+        "403",
+        "AccessDenied",
+        "ExpiredToken",
+        "InvalidAccessKeyId",
+        "InvalidToken",
+        "SignatureDoesNotMatch",
+        "Unauthorized",
+    }
+)
+_EXISTS = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"})
+
+
+class _Upload(TypedDict):
+    Bucket: str
+    Key: str
+    Body: bytes
+    ContentType: str
+    CacheControl: str
+    Metadata: dict[str, str]
+
+
+class _Exists(Exception):
+    """There is, or is about to be, an object under a key that was to be new."""
 
 
 class S3Store:
-    """An object store in one bucket. S3 writes are atomic by themselves."""
+    """An object store in one bucket. S3 writes are atomic by themselves.
+
+    Every object carries the SHA-256 of its bytes as ``x-amz-meta-sha256``.
+    """
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
@@ -28,13 +66,34 @@ class S3Store:
             StoreFull, StoreUnavailable, InvalidKey.
         """
         with _translated(key):
-            self._client.put_object(
-                Bucket=self._bucket,
-                Key=_checked(key),
-                Body=data,
-                ContentType=content_type,
-                CacheControl="private, no-store",
-            )
+            self._client.put_object(**self._upload(key, data, content_type))
+
+    def put_new(self, key: str, data: bytes, content_type: str) -> bool:
+        """Write ``data`` under ``key`` unless there is an object; return whether it was written.
+
+        Of several writers at the same time at most one is told that it wrote. A writer whose first
+        try arrived but whose answer got lost is told that it didn't.
+
+        Raises:
+            StoreFull, StoreUnavailable, InvalidKey.
+        """
+        try:
+            with _translated(key):
+                upload = self._upload(key, data, content_type)
+                self._client.put_object(**upload, IfNoneMatch="*")
+        except _Exists:
+            return False
+        return True
+
+    def _upload(self, key: str, data: bytes, content_type: str) -> "_Upload":
+        return {
+            "Bucket": self._bucket,
+            "Key": _checked(key),
+            "Body": data,
+            "ContentType": content_type,
+            "CacheControl": "private, no-store",
+            "Metadata": {"sha256": hashlib.sha256(data).hexdigest()},
+        }
 
     def get(self, key: str, max_bytes: int) -> bytes:
         """Return the object under ``key``, of at most ``max_bytes`` bytes.
@@ -101,17 +160,25 @@ def _translated(key: str) -> Iterator[None]:
         yield
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "unknown")
-        if code == "NoSuchBucket":
-            raise StoreUnavailable("the object store has no such bucket") from error
+        if code in _EXISTS:
+            raise _Exists from None
         if code in _NOT_FOUND:
             raise ObjectNotFound(key) from None
-        if code in _FULL:
-            raise StoreFull("no space left in the object store") from error
-        raise StoreUnavailable(f"the object store answered {code}") from error
+        raise _failure(code) from error
     except (BotoCoreError, HTTPClientError) as error:
         raise StoreUnavailable(
             f"the object store can't be reached: {type(error).__name__}"
         ) from error
+
+
+def _failure(code: str) -> StoreError:
+    if code == "NoSuchBucket":
+        return StoreUnavailable("the object store has no such bucket")
+    if code in _FULL:
+        return StoreFull("no space left in the object store")
+    if code in _REFUSED:
+        return StoreRefused(f"the object store refuses our credentials: {code}")
+    return StoreUnavailable(f"the object store answered {code}")
 
 
 def connect(
@@ -121,6 +188,11 @@ def connect(
 
     R2 refuses the SDK's default checksums with a misleading ``Unauthorized``, so checksums are
     sent and checked only where the API demands them. Region ``auto`` is R2's.
+
+    A call is tried four times in all: after throttling, a 5xx answer, or no answer within 5 s for
+    a connection and 30 s for the next byte. Before each further try it waits a random part of a
+    time that doubles: at first 1 s after throttling, and 50 ms after anything else. So an outage
+    of seconds gets through to the caller. Wrong credentials fail at the first try.
     """
     import boto3  # here, because importing it takes half a second that a folder store needn't pay
     from botocore.config import Config
@@ -134,7 +206,7 @@ def connect(
         config=Config(
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
-            retries={"mode": "standard", "max_attempts": 4},
+            retries={"mode": "standard", "total_max_attempts": 4},
             connect_timeout=5,
             read_timeout=30,
         ),

@@ -1,29 +1,23 @@
 """ComfyUI's HTTP and WebSocket protocol. Everything here blocks: call it from threads."""
 
-import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from types import TracebackType
+from typing import Any, Literal, Self
 from urllib.parse import quote
 
 import requests
 import websocket
 
 from handler.comfy.events import Event, parse_event
+from handler.comfy.history import History, parse_history
 from handler.comfy.rejection import rejection_of
-from handler.errors import ComfyUnreachable, OutputMissing, PromptRejected
+from handler.errors import ComfyUnreachable, PromptRejected
 from handler.graph import FilledGraph
 
 _TIMEOUT_S = (3.0, 30.0)  # to connect, and between two bytes
-
-
-@dataclass(frozen=True)
-class OutputFile:
-    """A file that ComfyUI wrote below its output folder."""
-
-    subfolder: str
-    name: str
+_GLANCE_S = (1.0, 1.0)  # for questions about a prompt: they are asked again
+_CLOSE_S = 1
 
 
 class ComfyClient:
@@ -33,6 +27,8 @@ class ComfyClient:
         self._address = address
         self._http = requests.Session()
         self._http.trust_env = False  # a proxy setting must not reach loopback
+        # A kept connection saves little on loopback, and fails if ComfyUI closes it just then.
+        self._http.headers["Connection"] = "close"
 
     def close(self) -> None:
         """Let go of open connections."""
@@ -65,20 +61,16 @@ class ComfyClient:
         answer = self._request("GET", f"/models/{quote(folder, safe='')}", None)
         return answer.ok and file in answer.json()
 
-    @contextmanager
-    def events(self, client_id: str) -> Iterator["EventStream"]:
-        """Open a WebSocket on which the events of ``client_id``'s prompts arrive.
+    def events(self, client_id: str) -> "EventStream":
+        """Open a WebSocket on which the events of ``client_id``'s prompts arrive. One that was
+        opened before for the same id gets nothing more.
 
         Raises:
             ComfyUnreachable.
         """
         url = f"ws://{self._address}/ws?clientId={client_id}"
         with _translated():
-            connection = websocket.create_connection(url, timeout=_TIMEOUT_S[0])
-        try:
-            yield EventStream(connection)
-        finally:
-            connection.close(timeout=1)
+            return EventStream(websocket.create_connection(url, timeout=_TIMEOUT_S[0]))
 
     def submit(self, graph: FilledGraph, *, prompt_id: str, client_id: str) -> None:
         """Queue a graph under an id of our own.
@@ -103,33 +95,32 @@ class ComfyClient:
         Raises:
             ComfyUnreachable.
         """
-        self._post("/queue", {"delete": [prompt_id]})
-        self._post("/interrupt", {"prompt_id": prompt_id})
+        self._post("/queue", {"delete": [prompt_id]}, _GLANCE_S)
+        self._post("/interrupt", {"prompt_id": prompt_id}, _GLANCE_S)
 
-    def is_queued(self, prompt_id: str) -> bool:
-        """Whether a prompt waits or runs.
+    def queued(self, prompt_id: str) -> Literal["running", "pending"] | None:
+        """Whether a prompt is executed or waits; None if it is not, or no longer, in the queue.
 
         Raises:
             ComfyUnreachable.
         """
-        queue = self._get("/queue")
-        entries = [*queue.get("queue_running", []), *queue.get("queue_pending", [])]
-        return any(entry[1] == prompt_id for entry in entries)
+        queue = self._get("/queue", _GLANCE_S)
+        for state in ("running", "pending"):
+            if any(entry[1] == prompt_id for entry in queue.get(f"queue_{state}", [])):
+                return state
+        return None
 
-    def output_file(self, prompt_id: str, node: str) -> OutputFile:
-        """Return the first file that ``node`` saved in a finished prompt.
+    def history(self, prompt_id: str, *, patient: bool = True) -> History | None:
+        """Return the history of a prompt that has ended, None if there is none. Without
+        ``patient`` an answer must come soon.
 
         Raises:
-            OutputMissing: the prompt or the node has no file in the output folder.
             ComfyUnreachable.
         """
-        history = self._get(f"/history/{prompt_id}")
+        timeout_s = _TIMEOUT_S if patient else _GLANCE_S
+        history = self._get(f"/history/{prompt_id}", timeout_s)
         entry = history.get(prompt_id) if isinstance(history, dict) else None
-        outputs = entry.get("outputs", {}) if isinstance(entry, dict) else {}
-        saved = saved_file(outputs.get(node, {}))
-        if saved is None:
-            raise OutputMissing("the output node saved no file", node=node)
-        return saved
+        return parse_history(entry) if isinstance(entry, dict) else None
 
     def forget(self, prompt_id: str) -> None:
         """Remove a prompt's history: it holds the whole graph.
@@ -137,7 +128,15 @@ class ComfyClient:
         Raises:
             ComfyUnreachable.
         """
-        self._post("/history", {"delete": [prompt_id]})
+        self._post("/history", {"delete": [prompt_id]}, _GLANCE_S)
+
+    def free(self) -> None:
+        """Have every model unloaded and every cached result dropped before the next prompt.
+
+        Raises:
+            ComfyUnreachable.
+        """
+        self._post("/free", {"unload_models": True, "free_memory": True})
 
     def _rejection(
         self, answer: requests.Response, titles: Mapping[str, str]
@@ -153,46 +152,59 @@ class ComfyClient:
             return PromptRejected(f"ComfyUI answered {answer.status_code} to the graph")
         return rejection
 
-    def _get(self, path: str) -> Any:
-        answer = self._checked("GET", path, None)
+    def _get(self, path: str, timeout_s: tuple[float, float] = _TIMEOUT_S) -> Any:
+        answer = self._checked("GET", path, None, timeout_s)
         try:
             return answer.json()
         except requests.JSONDecodeError as error:
             raise ComfyUnreachable(f"ComfyUI's answer to {path} is not JSON") from error
 
-    def _post(self, path: str, body: dict[str, Any]) -> None:
-        self._checked("POST", path, body)
+    def _post(
+        self, path: str, body: dict[str, Any], timeout_s: tuple[float, float] = _TIMEOUT_S
+    ) -> None:
+        self._checked("POST", path, body, timeout_s)
 
-    def _checked(self, method: str, path: str, body: dict[str, Any] | None) -> requests.Response:
-        answer = self._request(method, path, body)
+    def _checked(
+        self, method: str, path: str, body: dict[str, Any] | None, timeout_s: tuple[float, float]
+    ) -> requests.Response:
+        answer = self._request(method, path, body, timeout_s)
         if not answer.ok:
             raise ComfyUnreachable(f"ComfyUI answered {answer.status_code} to {method} {path}")
         return answer
 
-    def _request(self, method: str, path: str, body: dict[str, Any] | None) -> requests.Response:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None,
+        timeout_s: tuple[float, float] = _TIMEOUT_S,
+    ) -> requests.Response:
         with _translated():
             url = f"http://{self._address}{path}"
-            return self._http.request(method, url, json=body, timeout=_TIMEOUT_S)
-
-
-def saved_file(output: Mapping[str, Any]) -> OutputFile | None:
-    """Return the first file in the output folder that a node's entry in the history names.
-
-    Each kind of node has its own list there: ``images``, ``identities``, and beside them lists of
-    other things, such as ``animated: [true]``.
-    """
-    lists = (value for value in output.values() if isinstance(value, list))
-    for item in itertools.chain.from_iterable(lists):
-        if isinstance(item, dict) and item.get("type") == "output" and "filename" in item:
-            return OutputFile(str(item.get("subfolder", "")), str(item["filename"]))
-    return None
+            return self._http.request(method, url, json=body, timeout=timeout_s)
 
 
 class EventStream:
-    """The receiving end of one WebSocket."""
+    """The receiving end of one WebSocket; a context manager that closes it."""
 
     def __init__(self, connection: websocket.WebSocket) -> None:
         self._connection = connection
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Say goodbye, wait a moment for the answer, and close it. ComfyUI forgets a client when
+        its connection ends: after this it is safe to open another for the same id."""
+        self._connection.close(timeout=_CLOSE_S)
 
     def next(self, timeout_s: float) -> Event | None:
         """Return the next event, or None if none came within ``timeout_s`` seconds.
@@ -202,11 +214,11 @@ class EventStream:
             ComfyUnreachable: the stream has ended.
         """
         self._connection.settimeout(timeout_s)
-        try:
-            with _translated():
+        with _translated():
+            try:
                 opcode, data = self._connection.recv_data()
-        except TimeoutError:
-            return None
+            except websocket.WebSocketTimeoutException:
+                return None
         if opcode == websocket.ABNF.OPCODE_CLOSE:
             raise ComfyUnreachable("ComfyUI closed its WebSocket")
         is_text = opcode == websocket.ABNF.OPCODE_TEXT
@@ -215,10 +227,8 @@ class EventStream:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Turn two libraries' errors into ours. A receive that timed out is a TimeoutError."""
+    """Turn two libraries' errors into ours."""
     try:
         yield
-    except websocket.WebSocketTimeoutException as error:
-        raise TimeoutError from error
     except (requests.RequestException, websocket.WebSocketException, OSError) as error:
         raise ComfyUnreachable(f"ComfyUI can't be reached: {type(error).__name__}") from error

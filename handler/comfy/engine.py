@@ -3,40 +3,67 @@
 import asyncio
 import logging
 import threading
-import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
-from handler.comfy.client import ComfyClient, EventStream
-from handler.comfy.events import MalformedEvent
+from handler.backoff import Backoff
+from handler.comfy.client import ComfyClient
 from handler.comfy.files import ComfyFiles
+from handler.comfy.follower import Follower
+from handler.comfy.line import Line
 from handler.comfy.process import ComfyProcess
-from handler.comfy.tracker import PromptTracker
-from handler.errors import ComfyDied, ComfyError, ComfyUnreachable, PromptInterrupted
+from handler.comfy.threads import in_own_thread
+from handler.errors import ComfyDied, ComfyUnreachable, OutputMissing, PromptInterrupted
 from handler.graph import FilledGraph
 from handler.ports import Clock, Rendered, Step
 
-_POLL_S = 0.25
 _DEATH_S = 2.0  # a closed connection comes before the end of the process by this much at most
-_CANCEL_S = 10.0
 
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class _Run:
+    """One graph on its way. ``stop`` tells its thread to take it back; ``submitted`` is set when
+    ComfyUI has it, or won't have it."""
+
+    follower: Follower
+    notify: Callable[[Step], None]
+    stop: threading.Event = field(default_factory=threading.Event)
+    submitted: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class ComfyEngine:
     """Renders graphs on one ComfyUI. Its methods are for the event loop; what blocks runs in
-    threads."""
+    threads.
+
+    ComfyUI is booted when it is needed and isn't there; each time that no page came of it, it waits
+    longer before the next boot. See :class:`handler.comfy.follower.Follower` for the two times.
+    """
 
     def __init__(
-        self, process: ComfyProcess, files: ComfyFiles, clock: Clock, quiet_timeout_s: float
+        self,
+        process: ComfyProcess,
+        files: ComfyFiles,
+        clock: Clock,
+        quiet_timeout_s: float,
+        let_go_s: float = 10.0,
     ) -> None:
         self._process = process
         self._files = files
         self._clock = clock
         self._quiet_timeout_s = quiet_timeout_s
+        self._let_go_s = let_go_s
+        self._turn = asyncio.Lock()  # fair: graphs are submitted in the order of the calls
+        self._line, self._line_of = Line(), process.client
+        self._backoff = Backoff()
+        self._boot: asyncio.Task[ComfyClient] | None = None
 
     async def ensure_running(self) -> None:
-        """See :class:`handler.ports.Comfy`."""
-        await asyncio.to_thread(self._process.ensure_running)
+        """See :class:`handler.ports.Comfy`. Callers at the same time share one boot, and its
+        failure."""
+        await self._ready()
 
     async def stage(self, run: str, name: str, data: bytes) -> str:
         """See :class:`handler.ports.Comfy`."""
@@ -46,50 +73,106 @@ class ComfyEngine:
         """See :class:`handler.ports.Comfy`."""
         await asyncio.to_thread(self._files.discard, run)
 
+    async def free(self) -> None:
+        """See :class:`handler.ports.Comfy`. A ComfyUI that isn't there holds no memory."""
+        client = self._process.client
+        if client is not None:
+            await asyncio.to_thread(client.free)
+
     async def render(self, graph: FilledGraph, on_step: Callable[[Step], None]) -> Rendered:
         """See :class:`handler.ports.Comfy`."""
         loop = asyncio.get_running_loop()
-        stop = threading.Event()
 
         def notify(step: Step) -> None:
             loop.call_soon_threadsafe(on_step, step)
 
-        work = asyncio.ensure_future(asyncio.to_thread(self._render, graph, stop, notify))
+        async with self._turn:
+            client = await self._ready()
+            run = _Run(self._follower(client, graph), notify)
+
+            def accepted() -> None:
+                loop.call_soon_threadsafe(run.submitted.set)
+
+            work = in_own_thread(lambda: self._render(run, client, accepted), "render")
+            work.add_done_callback(lambda _: run.submitted.set())
+            async with self._taken_back(run, work, client):
+                await run.submitted.wait()
+        async with self._taken_back(run, work, client):
+            rendered = await asyncio.shield(work)
+        self._backoff.reset()
+        return rendered
+
+    async def _ready(self) -> ComfyClient:
+        """Return a client of the running ComfyUI. Who is cancelled meanwhile lets the boot go on:
+        the next job needs it."""
+        client = self._process.client
+        if client is not None:
+            return client
+        if self._boot is None:
+            self._boot = asyncio.create_task(self._booted())
+            self._boot.add_done_callback(self._end_boot)
+        return await asyncio.shield(self._boot)
+
+    async def _booted(self) -> ComfyClient:
+        await self._clock.sleep(self._backoff.next())
+        return await in_own_thread(self._process.ensure_running, "boot")
+
+    def _end_boot(self, boot: "asyncio.Task[ComfyClient]") -> None:
+        self._boot = None
+        if not boot.cancelled() and boot.exception() is not None:
+            log.error("ComfyUI wasn't booted: %s", boot.exception())  # maybe nobody waits for it
+
+    def _follower(self, client: ComfyClient, graph: FilledGraph) -> Follower:
+        if client is not self._line_of:  # another run of ComfyUI: nothing waits in it yet
+            self._line, self._line_of = Line(), client
+        return Follower(
+            self._process,
+            client,
+            self._line,
+            self._clock,
+            graph,
+            quiet_s=self._quiet_timeout_s,
+            let_go_s=self._let_go_s,
+        )
+
+    @asynccontextmanager
+    async def _taken_back(
+        self, run: _Run, work: "asyncio.Future[Rendered]", client: ComfyClient
+    ) -> AsyncIterator[None]:
+        """Take the graph back if the caller is cancelled, and wait until it is gone."""
         try:
-            return await asyncio.shield(work)
+            yield
         except asyncio.CancelledError:
-            stop.set()
-            await self._settle(work)
+            run.stop.set()
+            work.add_done_callback(_let_go)
+            done, _ = await asyncio.wait({work}, timeout=self._let_go_s)
+            if not done:  # it hangs in a request to a ComfyUI that doesn't answer
+                await asyncio.to_thread(self._process.kill, client)
+                await asyncio.wait({work}, timeout=self._let_go_s)
             raise
 
-    async def _settle(self, work: "asyncio.Future[Rendered]") -> None:
-        """Wait until a cancelled prompt is gone; a ComfyUI that won't let go of it is stopped."""
-        work.add_done_callback(_let_go)
-        done, _ = await asyncio.wait({work}, timeout=_CANCEL_S)
-        if not done:
-            await asyncio.to_thread(self._process.stop)
-            await asyncio.wait({work}, timeout=_CANCEL_S)
-
-    def _render(
-        self, graph: FilledGraph, stop: threading.Event, notify: Callable[[Step], None]
-    ) -> Rendered:
-        prompt_id, client_id = uuid.uuid4().hex, uuid.uuid4().hex
-        client = self._process.ensure_running()
+    def _render(self, run: _Run, client: ComfyClient, accepted: Callable[[], None]) -> Rendered:
+        follower = run.follower
         try:
-            with client.events(client_id) as events:
-                client.submit(graph, prompt_id=prompt_id, client_id=client_id)
-                prompt = _Prompt(prompt_id, graph, client, events, self._clock)
-                queue_ms, render_ms = prompt.follow(stop, notify, self._quiet_timeout_s)
             try:
-                output = client.output_file(prompt_id, graph.output_node)
+                follower.submit()
+                accepted()
+                output = follower.follow(run.stop, run.notify)
             finally:
-                client.forget(prompt_id)
+                follower.close()
         except ComfyUnreachable:
-            if self._process.wait_for_exit(_DEATH_S):
-                raise ComfyDied("ComfyUI's process ended while rendering") from None
-            self._process.stop()  # it lives but is of no use: the next page gets a fresh one
-            raise
-        return Rendered(self._files.take_output(output.subfolder, output.name), queue_ms, render_ms)
+            if not self._process.wait_for_end(client, _DEATH_S):
+                follower.give_up()  # it lives but is of no use: the next graph gets a fresh one
+                raise
+            raise ComfyDied("ComfyUI's process has ended", blamed=False) from None
+        try:
+            data = self._files.take_output(output.subfolder, output.name)
+        except OutputMissing as error:
+            raise follower.missing(error) from error
+        times = follower.times
+        return Rendered(
+            data, times.queue_ms, times.render_ms, times.began, times.ended, times.node_ms
+        )
 
 
 def _let_go(work: "asyncio.Future[Rendered]") -> None:
@@ -97,70 +180,3 @@ def _let_go(work: "asyncio.Future[Rendered]") -> None:
     error = None if work.cancelled() else work.exception()
     if error is not None and not isinstance(error, PromptInterrupted):
         log.warning("a cancelled prompt ended with %s: %s", type(error).__name__, error)
-
-
-class _Prompt:
-    """A submitted prompt, followed to its end."""
-
-    def __init__(
-        self,
-        prompt_id: str,
-        graph: FilledGraph,
-        client: ComfyClient,
-        events: EventStream,
-        clock: Clock,
-    ) -> None:
-        self._id = prompt_id
-        self._client = client
-        self._events = events
-        self._clock = clock
-        self._tracker = PromptTracker(prompt_id, graph.titles)
-
-    def follow(
-        self, stop: threading.Event, notify: Callable[[Step], None], quiet_timeout_s: float
-    ) -> tuple[float, float]:
-        """Return the milliseconds spent in the queue and executing.
-
-        Raises:
-            NodeFailed, PromptInterrupted, ComfyUnreachable.
-        """
-        submitted = last_sign = self._clock.monotonic()
-        started: float | None = None
-        while not self._tracker.ended:
-            if stop.is_set():
-                self._abandon()
-            heard, step = self._listen()
-            now = self._clock.monotonic()
-            if heard:
-                last_sign = now
-            elif now - last_sign > quiet_timeout_s:
-                raise ComfyUnreachable(f"no sign of life for {quiet_timeout_s:g} s")
-            if started is None and self._tracker.started:
-                started = now
-            if step is not None:
-                notify(step)
-        try:
-            self._tracker.raise_for_error()
-        except ComfyError:
-            self._client.forget(self._id)
-            raise
-        ended = self._clock.monotonic()
-        started = submitted if started is None else started
-        return (started - submitted) * 1000, (ended - started) * 1000
-
-    def _listen(self) -> tuple[bool, Step | None]:
-        try:
-            event = self._events.next(_POLL_S)
-        except MalformedEvent as error:
-            log.warning("ComfyUI sent a malformed event: %s", error)
-            return True, None
-        return (False, None) if event is None else (True, self._tracker.feed(event))
-
-    def _abandon(self) -> None:
-        """Take the prompt back, wait until it is gone, and say so by raising."""
-        deadline = self._clock.monotonic() + _CANCEL_S
-        self._client.cancel(self._id)
-        while self._client.is_queued(self._id) and self._clock.monotonic() < deadline:
-            self._listen()  # paces the loop
-        self._client.forget(self._id)
-        raise PromptInterrupted("the prompt was cancelled")

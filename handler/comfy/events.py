@@ -118,11 +118,21 @@ def parse_event(raw: str | bytes) -> Event:
         raise MalformedEvent("not JSON") from None
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise MalformedEvent("no type")
-    kind, data = message["type"], message.get("data")
+    return typed_event(message["type"], message.get("data"))
+
+
+def typed_event(kind: str, data: Any) -> Event:
+    """Return the event of a message's type and data; the history keeps messages in this form.
+
+    Raises:
+        MalformedEvent: the only exception, whatever the data.
+    """
     if kind not in _KNOWN:
         return Other(kind)
     if not isinstance(data, dict):
         raise MalformedEvent(f"{kind} without data")
+    if kind == "executing" and "prompt_id" not in data:
+        return Other(kind)  # the greeting of a connection that is opened again: nothing new in it
     return _typed(kind, _Data(kind, data))
 
 

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -63,6 +64,11 @@ class ComfyProcess:
         return child is not None and not child.exited.is_set()
 
     @property
+    def client(self) -> ComfyClient | None:
+        """A client of the ComfyUI that is booted and runs, if there is one."""
+        return self._client if self.alive else None
+
+    @property
     def pid(self) -> int | None:
         """The process id while it runs."""
         child = self._child
@@ -72,10 +78,18 @@ class ComfyProcess:
         """The last lines that ComfyUI wrote, of this or the last boot."""
         return "\n".join(self._child.tail) if self._child is not None else ""
 
-    def wait_for_exit(self, timeout_s: float) -> bool:
-        """Wait until the process has ended, for at most ``timeout_s`` seconds; say whether."""
+    def wait_for_end(self, client: ComfyClient, timeout_s: float) -> bool:
+        """Wait until the process that ``client`` speaks to has ended, for at most ``timeout_s``
+        seconds; say whether it has. Another may run by then."""
+        child = self._child  # read first: a new child never comes with an old client
+        return client is not self._client or child is None or child.exited.wait(timeout_s)
+
+    def kill(self, client: ComfyClient) -> None:
+        """End the process that ``client`` speaks to at once, even one that is stopped by a signal.
+        Does nothing if it has ended; another that runs by then is left alone."""
         child = self._child
-        return child is None or child.exited.wait(timeout_s)
+        if child is not None and client is self._client:
+            child.kill()
 
     def ensure_running(self) -> ComfyClient:
         """Return a client of the running ComfyUI, booting it first if there is none.
@@ -194,21 +208,23 @@ class _Child:
         return self._process.pid
 
     def stop(self) -> None:
-        for kind in (signal.SIGTERM, signal.SIGKILL):
-            if not self.exited.is_set():
-                self._signal(kind)
-                self.exited.wait(_STOP_TIMEOUT_S)
+        self._end(signal.SIGTERM)
+        self.kill()
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
         self.drain()
 
     def drain(self) -> None:
         """Let the log's last lines arrive."""
         self._pump_thread.join(timeout=1.0)
 
-    def _signal(self, kind: signal.Signals) -> None:
-        try:
-            os.killpg(self.pid, kind)  # it leads a session of its own
-        except ProcessLookupError:
+    def _end(self, kind: signal.Signals) -> None:
+        if self.exited.is_set():
             return
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, kind)  # it leads a session of its own
+        self.exited.wait(_STOP_TIMEOUT_S)
 
     def _live(self, command: list[str], environment: dict[str, str], folder: Path) -> None:
         try:

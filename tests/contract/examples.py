@@ -3,10 +3,22 @@
 from datetime import UTC, datetime
 
 from contract.errors import ErrorCode, JobError
-from contract.job import IdentityJob, IdentitySource, ObjectRef, PagesJob, PageTask, WorkflowRef
+from contract.job import (
+    HealthJob,
+    IdentityJob,
+    IdentitySource,
+    ObjectRef,
+    PagesJob,
+    PageTask,
+    WorkflowRef,
+)
 from contract.keys import embedding_key, page_key, photo_key, template_key
 from contract.result import (
+    Gpu,
+    HealthReport,
     IdentityResult,
+    InstalledModel,
+    InstalledWorkflow,
     JobResult,
     PageResult,
     PageTimings,
@@ -52,6 +64,34 @@ def pages_job() -> PagesJob:
 
 def identity_job() -> IdentityJob:
     return IdentityJob(job_id="job0", dispatch=1, identity=identity_source(), deadline_s=60)
+
+
+def health_job() -> HealthJob:
+    return HealthJob(job_id="job9")
+
+
+def health_report() -> HealthReport:
+    return HealthReport(
+        job_id="job9",
+        worker_id="worker-1",
+        worker_version="0.1.0",
+        node_pack_version="0.1.0",
+        comfyui_version="0.3.75",
+        comfyui_alive=True,
+        torch_version="2.13.0",
+        sdk_version="1.12.0",
+        workflows=[InstalledWorkflow(name="storybook_page", version=1, required=True)],
+        models=[
+            InstalledModel(
+                folder="vae", file="ae.safetensors", size_bytes=5, sha256=SHA, expected_sha256=SHA
+            ),
+            InstalledModel(folder="loras", file="foxetales_v4.safetensors"),
+        ],
+        gpus=[Gpu(name="NVIDIA L40S", memory_bytes=48_305_799_168, free_bytes=47_244_640_256)],
+        free_disk_bytes=10_000_000_000,
+        uptime_s=61.5,
+        jobs_done=3,
+    )
 
 
 def identity_result() -> IdentityResult:
@@ -137,6 +177,8 @@ def job_result() -> JobResult:
 EXAMPLES: dict[str, SentMessage | WorkerMessage] = {
     "pages_job": pages_job(),
     "identity_job": identity_job(),
+    "health_job": health_job(),
+    "health_report": health_report(),
     "progress": progress(),
     "job_result": job_result(),
 }

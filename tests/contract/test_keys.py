@@ -16,6 +16,7 @@ def test_keys_follow_the_layout() -> None:
     assert keys.page_key("o1", 12, take=2) == "pages/o1/page_12.take_2.png"
     assert keys.preview_image_key("v1", 1) == "previews/v1/page_01.take_1.jpg"
     assert keys.book_key("o1") == "books/o1/full_book.pdf"
+    assert keys.raw_output_key("raw/j1", "My image_1.png") == "raw/j1/My_image_1.png"
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from contract.job import JOB, IdentityJob, IdentitySource, PagesJob
+from contract.job import JOB, HealthJob, IdentityJob, IdentitySource, PagesJob
 from contract.result import STATUS_MESSAGE, IdentityResult, JobResult, Progress
 from tests.contract.examples import (
     EXAMPLES,
+    health_job,
     identity_job,
     identity_result,
     identity_source,
@@ -83,7 +84,12 @@ def test_a_number_keeps_its_kind_in_a_slot() -> None:
 def test_a_job_is_told_apart_by_its_kind() -> None:
     assert JOB.validate_json(pages_job().model_dump_json()) == pages_job()
     assert JOB.validate_json(identity_job().model_dump_json()) == identity_job()
+    assert JOB.validate_json(health_job().model_dump_json()) == health_job()
     assert isinstance(JOB.validate_python(identity_job()), IdentityJob)
+
+
+def test_a_health_job_needs_nothing_but_its_kind() -> None:
+    assert JOB.validate_python({"kind": "health"}) == HealthJob()
 
 
 def test_a_job_that_does_not_say_its_kind_is_one_of_pages() -> None:
@@ -97,7 +103,7 @@ def test_another_kind_is_rejected_without_echoing_it(kind: object) -> None:
     with pytest.raises(ValidationError) as rejection:
         JOB.validate_python(pages_job().model_dump(mode="json") | {"kind": kind})
     [problem] = rejection.value.errors()
-    assert problem["msg"] == "kind is neither 'pages' nor 'identity'"
+    assert problem["msg"] == "kind is none of 'pages', 'identity' and 'health'"
 
 
 def test_a_job_without_an_identity_does_not_mention_it() -> None:

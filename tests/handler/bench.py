@@ -25,6 +25,7 @@ class Bench:
         self.comfy = comfy or FakeComfy()
         self.store = store or MemoryStore(PHOTO)
         self.sink = RecordingSink()
+        self.refreshes = False
         self.worker = Worker(
             comfy=self.comfy,
             store=self.store,
@@ -35,9 +36,11 @@ class Bench:
         )
 
     async def run(self, raw: Any) -> JobResult:
-        """Run a job; check that both channels carry the same result."""
+        """Run a job; check that both channels carry the same result. Afterwards ``refreshes``
+        says whether a fresh machine was asked for."""
         before = len(self.sink.results)
         answer = await self.worker.handle({"id": "runpod-1", "input": raw})
+        self.refreshes = answer.pop("refresh_worker", False)
         result = (
             JobResult.model_validate_json(answer["error"])
             if set(answer) == {"error"}

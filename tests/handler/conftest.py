@@ -12,6 +12,7 @@ from handler.comfy.engine import ComfyEngine
 from handler.comfy.files import ComfyFiles
 from handler.comfy.process import ComfyOptions, ComfyProcess
 from handler.graph import Workflows, load_workflows
+from tests.handler.faults import write_fault_nodes
 from tests.handler.tiny import (
     portrait_graph,
     portrait_slots,
@@ -48,8 +49,10 @@ def identity_workflows(tmp_path: Path) -> Workflows:
 
 @pytest.fixture(scope="session")
 def comfy_files(tmp_path_factory: pytest.TempPathFactory) -> ComfyFiles:
-    """The base directory of the shared ComfyUI."""
+    """The base directory of the shared ComfyUI, which has the nodes of ``tests.handler.faults``
+    beside our own."""
     base = tmp_path_factory.mktemp("comfyui")
+    write_fault_nodes(base)
     return ComfyFiles(base, REPOSITORY / "comfy_nodes", REPOSITORY / "build/models")
 
 

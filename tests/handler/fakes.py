@@ -12,6 +12,7 @@ from PIL import Image
 from contract.result import JobResult, Progress
 from handler.errors import WorkerError
 from handler.graph import FilledGraph
+from handler.pixels import decoded
 from handler.ports import Rendered, Step
 from storage.errors import ObjectNotFound, ObjectTooLarge, StoreError
 
@@ -21,6 +22,11 @@ def png(color: str = "white", size: tuple[int, int] = (16, 12)) -> bytes:
     buffer = BytesIO()
     Image.new("RGB", size, color).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def pixels(color: str = "white", size: tuple[int, int] = (16, 12)) -> bytes:
+    """The same picture as :func:`png`, as it travels between worker and ComfyUI."""
+    return decoded(png(color, size), "a picture")
 
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -79,15 +85,29 @@ class MemoryStore:
     def __init__(self, objects: dict[str, bytes] | None = None) -> None:
         self.objects = dict(objects or {})
         self.reads: list[str] = []
+        self.writes: list[str] = []
         self.failure: StoreError | None = None
         self.refusals: dict[str, StoreError] = {}
 
+    @property
+    def inputs_read(self) -> list[str]:
+        """What was read, but for pages: those are looked up before they are rendered."""
+        return [key for key in self.reads if not key.startswith("pages/")]
+
     def put(self, key: str, data: bytes, content_type: str) -> None:
+        self._write(key)
+        self.objects[key] = data
+
+    def put_new(self, key: str, data: bytes, content_type: str) -> bool:
+        self._write(key)
+        return self.objects.setdefault(key, data) is data
+
+    def _write(self, key: str) -> None:
+        self.writes.append(key)
         if self.failure is not None:
             raise self.failure
         if key in self.refusals:
             raise self.refusals[key]
-        self.objects[key] = data
 
     def get(self, key: str, max_bytes: int) -> bytes:
         self.reads.append(key)
@@ -99,9 +119,10 @@ class MemoryStore:
 
 
 class FakeComfy:
-    """A ComfyUI that paints one colour, and takes everybody for ``identity``. ``failures`` are
-    raised by the renders to come, in order; None among them is a success. With ``hangs`` a render
-    ends only by cancellation."""
+    """A ComfyUI that paints one colour, and takes everybody for ``identity``. It executes one graph
+    at a time, in the order in which they come. ``failures`` are raised by the graphs to come, in
+    order; None among them is a success. With ``hangs`` a graph ends only by cancellation. By its
+    clock a graph takes a second, and a second goes by between two of them."""
 
     def __init__(self, *failures: WorkerError | None, hangs: bool = False) -> None:
         self.failures = list(failures)
@@ -109,7 +130,12 @@ class FakeComfy:
         self.identity = identity_file()
         self.boots = 0
         self.boot_failure: WorkerError | None = None
+        self.freed = 0
         self.graphs: list[FilledGraph] = []
+        self.executed = 0
+        self.waiting = 0
+        self.most_waiting = 0
+        self._turn = asyncio.Lock()
         self.files: dict[str, dict[str, bytes]] = {}
         self.discarded: list[str] = []
         self.rendering = asyncio.Event()
@@ -131,6 +157,16 @@ class FakeComfy:
 
     async def render(self, graph: FilledGraph, on_step: Callable[[Step], None]) -> Rendered:
         self.graphs.append(graph)
+        self.waiting += 1
+        self.most_waiting = max(self.most_waiting, self.waiting)
+        try:
+            async with self._turn:
+                return await self._execute(graph, on_step)
+        finally:
+            self.waiting -= 1
+
+    async def _execute(self, graph: FilledGraph, on_step: Callable[[Step], None]) -> Rendered:
+        self.executed += 1
         self.rendering.set()
         on_step(Step(0.5, "Paint", 3, 4))
         if self.hangs:
@@ -141,8 +177,23 @@ class FakeComfy:
         failure = self.failures.pop(0) if self.failures else None
         if failure is not None:
             raise failure
-        data = self.identity if graph.makes == "identity" else png()
-        return Rendered(data, queue_ms=1.0, render_ms=2.0)
+        began = 2.0 * self.executed
+        return Rendered(
+            self._made(graph),
+            queue_ms=1.0,
+            render_ms=1000.0,
+            began=began,
+            ended=began + 1.0,
+            node_ms={"KSampler": 900.0, "SaveImage": 100.0},
+        )
+
+    def _made(self, graph: FilledGraph) -> bytes:
+        if graph.makes == "identity":
+            return self.identity
+        return pixels() if graph.raw else png()
+
+    async def free(self) -> None:
+        self.freed += 1
 
     async def discard(self, run: str) -> None:
         self.files.pop(run, None)

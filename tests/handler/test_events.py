@@ -92,6 +92,10 @@ def test_an_interruption_is_no_exception() -> None:
     assert parse_event(raw) == ExecutionInterrupted("p", "4")
 
 
+def test_the_greeting_of_a_connection_opened_again_is_let_pass() -> None:
+    assert parse_event(message("executing", node="7")) == Other("executing")
+
+
 def test_previews_and_newer_types_are_let_pass() -> None:
     assert parse_event(b"\x00\x00\x00\x01") == Other("binary")
     assert parse_event(message("from_the_future", a=1)) == Other("from_the_future")
@@ -105,7 +109,7 @@ def test_previews_and_newer_types_are_let_pass() -> None:
         "[]",
         '{"type": 1}',
         '{"type": "executing"}',
-        message("executing", node="1"),
+        message("executing", node="1", prompt_id=None),
         message("progress", prompt_id="p", node="1", value="three", max=4),
         message("progress", prompt_id="p", node="1", value=1, max=float("inf")),
         message("progress", prompt_id="p", node="1", value=float("nan"), max=4),

@@ -4,7 +4,16 @@ import os
 import pytest
 
 from contract.errors import ErrorCode, JobError
-from handler.errors import ComfyDied, InvalidSlot, NodeFailed, PromptRejected
+from handler.errors import (
+    ComfyDied,
+    ComfyStalled,
+    ComfyUnreachable,
+    GpuOutOfMemory,
+    InvalidSlot,
+    NodeFailed,
+    PoisonedPage,
+    PromptRejected,
+)
 from handler.failures import refuses_embedding, to_job_error, worst
 from storage.errors import ObjectNotFound, ObjectTooLarge, StoreFull, StoreUnavailable
 
@@ -23,12 +32,17 @@ def node_failure(text: str) -> NodeFailed:
         (node_failure("embedding_unreadable: cut short"), ErrorCode.EMBEDDING_UNUSABLE),
         (node_failure("embedding_invalid: NaN"), ErrorCode.EMBEDDING_UNUSABLE),
         (node_failure("embedding_mismatch: another file"), ErrorCode.EMBEDDING_UNUSABLE),
-        (node_failure("CUDA out of memory"), ErrorCode.NODE_FAILED),
+        (node_failure("out of paper"), ErrorCode.NODE_FAILED),
         (node_failure("cancelled: says who?"), ErrorCode.NODE_FAILED),
         (node_failure(f"[Errno 28] {os.strerror(errno.ENOSPC)}"), ErrorCode.STORE_FULL),
         (OSError(errno.ENOSPC, "No space"), ErrorCode.STORE_FULL),
         (InvalidSlot("no"), ErrorCode.INVALID_SLOT),
         (ComfyDied("gone"), ErrorCode.COMFY_DIED),
+        (ComfyDied("gone", blamed=False), ErrorCode.COMFY_DIED),
+        (ComfyStalled("quiet"), ErrorCode.COMFY_UNREACHABLE),
+        (ComfyUnreachable("busy"), ErrorCode.COMFY_UNREACHABLE),
+        (GpuOutOfMemory("full"), ErrorCode.GPU_OUT_OF_MEMORY),
+        (PoisonedPage("twice"), ErrorCode.POISONED_PAGE),
         (ObjectNotFound("a/b"), ErrorCode.INPUT_NOT_FOUND),
         (ObjectTooLarge("a/b", 3), ErrorCode.INPUT_CORRUPT),
         (StoreFull("full"), ErrorCode.STORE_FULL),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from contract.errors import ErrorCode
+from contract.job import IdentityJob, PagesJob
 from contract.result import JobResult
 from contract.status import JobStatus
 from handler.errors import ComfyDied, InvalidSlot, NodeFailed
@@ -16,7 +17,7 @@ from handler.identity import CLOCKS_DIFFER_S, SharedEmbedding
 from handler.inputs import JobInputs
 from handler.pages import plan_identity
 from handler.progress import ProgressReporter
-from handler.worker import parse_job
+from handler.recovery import Recovery
 from handler.workspace import Workspace
 from storage.errors import StoreFull, StoreUnavailable
 from tests.handler.bench import PHOTO, Bench, codes
@@ -76,7 +77,7 @@ async def test_a_stored_identity_is_used_again(identity_workflows: Workflows) ->
     assert result.status is JobStatus.COMPLETED
     assert kinds(bench) == ["image"] * 3
     assert used_files(bench) == [sha256(STORED)] * 3
-    assert bench.store.reads == [KEY]  # once, and no photo
+    assert bench.store.inputs_read == [KEY]  # once, and no photo
     assert result.identity is not None
     assert result.identity.model_dump() == {
         "key": KEY,
@@ -225,7 +226,7 @@ async def test_a_missing_photo_fails_all_pages_at_once(identity_workflows: Workf
     bench = Bench(identity_workflows, store=MemoryStore())
     result = await bench.run(portrait_input(pages=3))
     assert codes(result) == [ErrorCode.INPUT_NOT_FOUND] * 3
-    assert bench.store.reads == [KEY, "photos/x/original.jpg"]
+    assert bench.store.inputs_read == [KEY, "photos/x/original.jpg"]
 
 
 async def test_a_store_that_cannot_be_read_is_no_reason_to_extract(
@@ -292,7 +293,7 @@ async def test_an_identity_job_says_whether_it_extracted(identity_workflows: Wor
         assert result.identity.extracted is extracted
         assert result.identity.sha256 == sha256(bench.store.objects[KEY])
     assert bench.comfy.extractions == 1
-    assert bench.store.reads == [KEY, "photos/x/original.jpg", KEY]
+    assert bench.store.inputs_read == [KEY, "photos/x/original.jpg", KEY]
 
 
 async def test_a_failed_identity_job_has_the_nodes_error(identity_workflows: Workflows) -> None:
@@ -324,7 +325,7 @@ async def test_three_workers_render_a_book_with_one_extraction(
 
 
 def shared(workflows: Workflows, comfy: FakeComfy, store: MemoryStore) -> SharedEmbedding:
-    job, clock = parse_job(portrait_input()), FakeClock()
+    job, clock = PagesJob.model_validate(portrait_input()), FakeClock()
     assert job.identity is not None
     workspace = Workspace(
         job_id=job.job_id,
@@ -334,6 +335,7 @@ def shared(workflows: Workflows, comfy: FakeComfy, store: MemoryStore) -> Shared
         clock=clock,
         reporter=ProgressReporter(job, 1, RecordingSink(), clock),
         inputs=JobInputs(store, comfy, "job_1"),
+        recovery=Recovery(comfy, clock, job.job_id),
     )
     return SharedEmbedding(plan_identity(job.identity, workflows, "job_1"), workspace)
 
@@ -393,7 +395,7 @@ async def test_a_page_without_its_identity_names_the_slot(identity_workflows: Wo
     result = await bench.run(raw)
     assert codes(result) == [ErrorCode.INVALID_SLOT] * 2
     assert "'person'" in (result.error.message if result.error else "")
-    assert bench.store.reads == []
+    assert bench.store.inputs_read == []
 
 
 async def test_an_identity_is_no_asset_of_a_page(identity_workflows: Workflows) -> None:
@@ -448,8 +450,7 @@ def test_an_identity_workflow_that_wants_more_than_a_photo_is_refused(
     workflow = identity_workflows.get("tiny_identity", 1)
     slots = workflow.spec.slots
     slots["second"] = slots["photo"]
-    job = parse_job(identity_input())
-    assert job.identity is not None
+    job = IdentityJob.model_validate(identity_input())
     with pytest.raises(InvalidSlot, match="'second'"):
         plan_identity(job.identity, identity_workflows, "job_1")
 

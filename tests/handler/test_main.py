@@ -56,6 +56,30 @@ def test_a_failed_boot_is_status_1_with_the_reason_last(
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+def test_a_missing_model_of_a_required_workflow_is_found_before_comfyui_is_booted(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "models").mkdir()
+    required = {"REQUIRED_WORKFLOWS": "identity/v1", "COMFYUI_MODELS_DIR": f"{tmp_path}/models"}
+    done = start({**environ, **required})
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert "identity v1 is required, and eva_clip/EVA02_CLIP_L_336_psz14_s6B.pt is missing" in line
+
+
+def test_a_required_workflow_that_does_not_exist_is_named(environ: dict[str, str]) -> None:
+    done = start({**environ, "REQUIRED_WORKFLOWS": "no_such/v3"})
+    assert done.returncode == 1
+    assert "no_such v3 is required" in done.stderr
+
+
+def test_a_wrong_model_list_is_named(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "models.txt").write_text("vae/ae.safetensors abc\n")
+    done = start({**environ, "MODEL_LIST": f"{tmp_path}/models.txt"})
+    assert done.returncode == 1
+    assert "models.txt: line 1" in done.stderr
+
+
 def test_a_wrong_workflow_is_found_before_comfyui_is_booted(
     environ: dict[str, str], tmp_path: Path
 ) -> None:

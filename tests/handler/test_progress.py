@@ -87,6 +87,33 @@ async def test_messages_are_numbered_and_progress_never_falls() -> None:
     assert fractions[-1] == 1.0
 
 
+async def test_of_pages_that_overlap_the_rendered_one_is_shown_and_each_counts() -> None:
+    sink = RecordingSink()
+    reporter = reporter_for(sink, FakeClock())
+    reporter.start()
+    reporter.begin(1, "fetching inputs")
+    reporter.step(1, Step(0.5, "Sample", 5, 10))
+    reporter.begin(2, "fetching inputs")
+    await settle()
+    shown = sink.progress[-1]
+    assert (shown.page_number, shown.current_step, shown.step) == (1, "Sample", 5)
+    reporter.step(1, Step(1.0, "Save"))
+    reporter.step(2, Step(0.5, "Sample", 6, 10))  # while page 1 is on its way to the store
+    await settle()
+    before = sink.progress[-1]
+    assert (before.page_number, before.step) == (2, 6)
+    assert before.progress > 0.5
+    reporter.end_page(ended(1))
+    await settle()
+    after = sink.progress[-1]
+    assert (after.page_number, after.step, len(after.pages)) == (2, 6, 1)
+    assert before.progress < after.progress < 1.0
+    reporter.end_page(ended(2))
+    await reporter.close()
+    last = sink.progress[-1]
+    assert (last.progress, last.current_step) == (1.0, "page completed")
+
+
 def an_identity() -> IdentityResult:
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     return IdentityResult(

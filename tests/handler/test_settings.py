@@ -50,6 +50,14 @@ def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
         assert name in str(refusal.value)
 
 
+def test_the_input_cache_is_limited_in_mebibytes(environ: dict[str, str]) -> None:
+    assert read_settings(environ).input_cache_bytes == 2048 * 1024 * 1024
+    assert read_settings({**environ, "INPUT_CACHE_MB": "0"}).input_cache_bytes == 0
+    for wrong in ("-1", "1.5", "much", "12345678"):
+        with pytest.raises(SettingsInvalid, match="INPUT_CACHE_MB"):
+            read_settings({**environ, "INPUT_CACHE_MB": wrong})
+
+
 def test_secrets_show_neither_in_the_settings_nor_in_an_error(environ: dict[str, str]) -> None:
     secret = new_secret()
     environ |= {
@@ -82,3 +90,52 @@ def test_comfyui_sees_no_secret_of_the_worker(environ: dict[str, str]) -> None:
 def test_an_empty_value_counts_as_absent(environ: dict[str, str]) -> None:
     settings = read_settings({**environ, "CALLBACK_URL": "", "COMFYUI_DEVICE": " "})
     assert settings.callback_url is None
+
+
+def test_nothing_is_required_and_nothing_is_open_by_default(environ: dict[str, str]) -> None:
+    settings = read_settings(environ)
+    assert settings.required_workflows == ()
+    assert settings.input_url_hosts == ()
+    assert (settings.check_hashes, settings.warm_up, settings.warm_up_size) == (True, True, 1024)
+    assert (settings.raw_workflows, settings.raw_to_store) == (False, False)
+    assert settings.model_list.name == "models.txt"
+
+
+def test_required_workflows_and_hosts_are_listed_by_commas(environ: dict[str, str]) -> None:
+    listed = {
+        "REQUIRED_WORKFLOWS": "identity/v1, storybook_page/v12,identity/v1,",
+        "INPUT_URL_HOSTS": "cdn.example.com, *.Example.org",
+    }
+    settings = read_settings({**environ, **listed})
+    assert settings.required_workflows == (("identity", 1), ("storybook_page", 12))
+    assert settings.input_url_hosts == ("cdn.example.com", "*.example.org")
+
+
+def test_hashes_are_kept_beside_the_models(environ: dict[str, str], tmp_path: Path) -> None:
+    settings = read_settings({**environ, "COMFYUI_MODELS_DIR": str(tmp_path)})
+    assert settings.model_hashes.parent == tmp_path
+    settings = read_settings({**environ, "MODEL_HASHES": "/data/hashes.json"})
+    assert settings.model_hashes == Path("/data/hashes.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REQUIRED_WORKFLOWS", "identity"),
+        ("REQUIRED_WORKFLOWS", "identity/v0"),
+        ("REQUIRED_WORKFLOWS", "../identity/v1"),
+        ("MODELS_CHECK", "md5"),
+        ("WARM_UP", "yes"),
+        ("WARM_UP_SIZE", "1000000"),
+        ("WARM_UP_SIZE", "100"),
+        ("WARM_UP_SIZE", "big"),
+        ("RAW_WORKFLOWS", "1"),
+        ("RAW_OUTPUT", "disk"),
+        ("INPUT_URL_HOSTS", "*"),
+        ("INPUT_URL_HOSTS", "https://cdn.example.com"),
+        ("INPUT_URL_HOSTS", "*.com."),
+    ],
+)
+def test_a_setting_of_another_form_is_named(environ: dict[str, str], name: str, value: str) -> None:
+    with pytest.raises(SettingsInvalid, match=name):
+        read_settings({**environ, name: value})

@@ -16,7 +16,7 @@ from handler.comfy.events import (
     Status,
 )
 from handler.comfy.tracker import PromptTracker
-from handler.errors import NodeFailed, PromptInterrupted
+from handler.errors import GpuOutOfMemory, NodeFailed, PromptInterrupted
 from handler.ports import Step
 
 TITLES = {"a": "Load", "b": "Sample", "c": "Decode", "d": "Save"}
@@ -49,7 +49,48 @@ def test_a_failure_names_node_title_and_reason() -> None:
     track = tracker()
     track.feed(ExecutionFailed("p", "b", "KSampler", "/a/pack.RuntimeError", "out of\n  paper"))
     track.feed(Executing("p", None))
-    with pytest.raises(NodeFailed, match=r"b \(Sample, KSampler\) raised RuntimeError: out of paper"):
+    with pytest.raises(
+        NodeFailed, match=r"b \(Sample, KSampler\) raised RuntimeError: out of paper"
+    ):
+        track.raise_for_error()
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("torch.OutOfMemoryError", "CUDA out of memory. Tried to allocate 2.00 GiB."),
+        ("torch.cuda.OutOfMemoryError", ""),
+        ("torch.OutOfMemoryError", "Allocation on device 0 would exceed allowed memory."),
+        (
+            "RuntimeError",
+            "Allocation on device \nThis error means you ran out of memory on your GPU",
+        ),
+        ("RuntimeError", "CUDA out of memory."),
+    ],
+)
+def test_a_full_gpu_is_told_from_a_failure(kind: str, text: str) -> None:
+    track = tracker()
+    track.feed(ExecutionFailed("p", "b", "KSampler", kind, text))
+    with pytest.raises(GpuOutOfMemory, match=r"b \(Sample, KSampler\)") as failure:
+        track.raise_for_error()
+    assert failure.value.node == "b"
+
+
+@pytest.mark.parametrize("text", ["out of memory of the child", "no device", "Allocation failed"])
+def test_other_trouble_is_no_full_gpu(text: str) -> None:
+    track = tracker()
+    track.feed(ExecutionFailed("p", "b", "KSampler", "builtins.MemoryError", text))
+    with pytest.raises(NodeFailed):
+        track.raise_for_error()
+
+
+def test_what_the_history_says_of_a_missed_failure_still_counts() -> None:
+    track = tracker()
+    track.feed(Executing("p", None))
+    track.feed(ExecutionCached("p", ("a", "d")))
+    track.feed(ExecutionInterrupted("p", "b"))
+    assert track.cached == {"a", "d"}
+    with pytest.raises(PromptInterrupted):
         track.raise_for_error()
 
 

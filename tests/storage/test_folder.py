@@ -34,6 +34,12 @@ def test_a_write_that_the_disk_refuses_half_way_leaves_the_old_object(tmp_path: 
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+def test_a_write_that_came_second_leaves_no_file_behind(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    assert [store.put_new("a", data, "text/plain") for data in (b"1", b"2")] == [True, False]
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
 def test_a_store_below_a_file_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreUnavailable):

@@ -3,13 +3,23 @@
 import hashlib
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from moto.server import ThreadedMotoServer
 
-from storage.errors import InvalidKey, ObjectNotFound, ObjectTooLarge, StoreUnavailable
+from storage.errors import (
+    InvalidKey,
+    ObjectNotFound,
+    ObjectTooLarge,
+    StoreError,
+    StoreFull,
+    StoreRefused,
+    StoreUnavailable,
+)
 from storage.folder import FolderStore
 from storage.open import open_store
 from storage.s3 import S3Store, connect
@@ -61,6 +71,22 @@ def test_a_second_put_replaces_the_first(store: Store) -> None:
     assert store.get("a", LIMIT) == b"two"
 
 
+def test_an_object_that_was_to_be_new_does_not_replace_one(store: Store) -> None:
+    assert store.put_new("pages/o1/page_01.png", b"one", "image/png")
+    assert not store.put_new("pages/o1/page_01.png", b"two", "image/png")
+    assert store.get("pages/o1/page_01.png", LIMIT) == b"one"
+    store.delete("pages/o1/page_01.png")
+    assert store.put_new("pages/o1/page_01.png", b"three", "image/png")
+
+
+def test_of_several_writers_at_once_one_is_told_that_it_wrote(store: Store) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        values = [bytes([n]) * 50_000 for n in range(4)]
+        wrote = list(pool.map(lambda value: store.put_new("a/b", value, "text/plain"), values))
+    assert wrote.count(True) == 1
+    assert store.get("a/b", LIMIT) == values[wrote.index(True)]
+
+
 def test_what_is_missing_is_said_to_be(store: Store) -> None:
     assert not store.exists("a/b")
     with pytest.raises(ObjectNotFound):
@@ -93,6 +119,8 @@ def test_a_key_that_is_none_is_refused_everywhere(store: Store, key: str) -> Non
     with pytest.raises(InvalidKey):
         store.put(key, b"x", "text/plain")
     with pytest.raises(InvalidKey):
+        store.put_new(key, b"x", "text/plain")
+    with pytest.raises(InvalidKey):
         store.get(key, LIMIT)
     with pytest.raises(InvalidKey):
         store.exists(key)
@@ -119,15 +147,87 @@ def test_readers_never_see_a_half_written_object(store: Store) -> None:
     assert all(value in values for value in seen)
 
 
-def test_a_page_keeps_its_content_type_in_s3(s3_endpoint: str) -> None:
+def test_a_page_keeps_its_content_type_and_hash_in_s3(s3_endpoint: str) -> None:
     with closing(s3_client(s3_endpoint)) as client:
         client.create_bucket(
             Bucket="types", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
         )
-        S3Store(client, "types").put("a.png", b"x", "image/png")
-        head = client.head_object(Bucket="types", Key="a.png")
-    assert head["ContentType"] == "image/png"
-    assert head["CacheControl"] == "private, no-store"
+        store = S3Store(client, "types")
+        store.put("a.png", b"x", "image/png")
+        store.put_new("b.png", b"x", "image/png")
+        for key in ("a.png", "b.png"):
+            head = client.head_object(Bucket="types", Key=key)
+            assert head["ContentType"] == "image/png"
+            assert head["CacheControl"] == "private, no-store"
+            assert head["Metadata"] == {"sha256": hashlib.sha256(b"x").hexdigest()}
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """An S3 that answers every request with the status and code of its server."""
+
+    protocol_version = "HTTP/1.1"  # without it a client waits for leave to send the body
+
+    def do_PUT(self) -> None:
+        server = self.server
+        assert isinstance(server, RefusingServer)
+        self.rfile.read(int(self.headers["Content-Length"]))
+        server.requests += 1
+        body = f"<Error><Code>{server.code}</Code></Error>".encode()
+        self.send_response(server.status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class RefusingServer(ThreadingHTTPServer):
+    """Counts the requests that it refuses."""
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(("127.0.0.1", 0), Refusing)
+        self.status, self.code, self.requests = status, code, 0
+
+    @contextmanager
+    def store(self) -> Iterator[S3Store]:
+        """A store on this server, while it runs."""
+        thread = threading.Thread(target=self.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            with closing(s3_client(f"http://127.0.0.1:{self.server_port}")) as client:
+                yield S3Store(client, "bucket")
+        finally:
+            self.shutdown()
+            thread.join()
+            self.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error", "requests"),
+    [
+        (403, "InvalidAccessKeyId", StoreRefused, 1),
+        (403, "SignatureDoesNotMatch", StoreRefused, 1),
+        (401, "Unauthorized", StoreRefused, 1),
+        (507, "InsufficientStorage", StoreFull, 1),
+        (500, "InternalError", StoreUnavailable, 4),
+    ],
+)
+def test_s3_is_asked_again_only_if_that_can_help(
+    status: int, code: str, error: type[StoreError], requests: int
+) -> None:
+    server = RefusingServer(status, code)
+    with server.store() as store, pytest.raises(StoreError) as caught:
+        store.put("a", b"x", "text/plain")
+    assert type(caught.value) is error
+    assert "secret" not in str(caught.value)
+    assert server.requests == requests
+
+
+def test_a_writer_that_meets_another_in_s3_is_told_so() -> None:
+    server = RefusingServer(409, "ConditionalRequestConflict")
+    with server.store() as store:
+        assert not store.put_new("a", b"x", "text/plain")
 
 
 def test_a_missing_bucket_is_an_unavailable_store(s3_endpoint: str) -> None:

@@ -1,0 +1,67 @@
+"""Exchanges ComfyUI's file nodes in a filled graph for those that take pixels as they are.
+
+Released graphs keep LoadImage, LoadImageMask and SaveImage, which artists see previews with. The
+worker puts the node pack's drop-ins in their place: the same inputs, outputs and numbers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from handler.graph import FilledGraph, Workflow
+from handler.pixels import SUFFIX
+
+_READERS: Final[Mapping[str, str]] = {
+    "LoadImage": "FoxetalesReadPixels",
+    "LoadImageMask": "FoxetalesReadMask",
+}
+_FILE_INPUT = "image"
+_SAVER = "SaveImage"
+_WRITER = "FoxetalesWritePixels"
+
+DROP_INS: Final = frozenset({*_READERS.values(), _WRITER})
+"""The node classes that are put in, beside those that a workflow names."""
+
+
+def raw_slots(workflow: Workflow) -> frozenset[str]:
+    """The image slots whose files are to be staged as ``.npy``; all others take the file itself."""
+    return frozenset(
+        name
+        for name, slot in workflow.spec.slots.items()
+        if slot.type == "image"
+        and slot.input == _FILE_INPUT
+        and workflow.graph[slot.node]["class_type"] in _READERS
+        and not _may_want_alpha(workflow, slot.node)
+    )
+
+
+def exchanged(workflow: Workflow, filled: FilledGraph) -> FilledGraph:
+    """Return ``filled``, a graph of ``workflow``, with the nodes that a ``.npy`` was filled into
+    exchanged, and its output node if it saves an image.
+
+    A node whose slot was left empty stays: it has a file of the graph's own. Nothing else changes,
+    and to exchange twice is to exchange once.
+    """
+    prompt = dict(filled.prompt)
+    for name in raw_slots(workflow):
+        node_id = workflow.spec.slots[name].node
+        node = prompt[node_id]
+        if node["class_type"] in _READERS and node["inputs"][_FILE_INPUT].endswith(SUFFIX):
+            prompt[node_id] = {**node, "class_type": _READERS[node["class_type"]]}
+    output = prompt[filled.output_node]
+    if output["class_type"] == _SAVER:
+        output = prompt[filled.output_node] = {**output, "class_type": _WRITER}
+    return replace(filled, prompt=prompt, raw=output["class_type"] == _WRITER)
+
+
+def _may_want_alpha(workflow: Workflow, node_id: str) -> bool:
+    """Whether the node's mask is alpha, or a job may choose it.
+
+    LoadImageMask takes a colour key (tRNS of a grey or RGB PNG) for alpha, LoadImage doesn't; a
+    ``.npy`` can only hold one of the two, and holds LoadImage's.
+    """
+    if workflow.graph[node_id]["class_type"] != "LoadImageMask":
+        return False
+    chosen = {(slot.node, slot.input) for slot in workflow.spec.slots.values()}
+    channel = workflow.graph[node_id]["inputs"].get("channel")
+    return (node_id, "channel") in chosen or channel not in ("red", "green", "blue")
