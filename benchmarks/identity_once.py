@@ -140,7 +140,9 @@ def book(endpoint: Endpoint, way: str, owner: str, *, first: bool) -> Book:
 
 def pages_job(job_id: str, owner: str, numbers: list[int], source: IdentitySource) -> PagesJob:
     """One shard of the book."""
-    assets = {asset: ObjectRef(key=template_key("bench", 1, asset)) for asset in TEMPLATE_ASSETS}
+    assets: dict[str, ObjectRef] = {
+        asset: ObjectRef(key=template_key("bench", 1, asset)) for asset in TEMPLATE_ASSETS
+    }
     tasks = [
         PageTask(page_number=n, output_key=page_key(owner, n), seed=n, assets=assets)
         for n in numbers
