@@ -44,6 +44,10 @@ from storage.errors import StoreError
 MAX_ANSWER_BYTES: Final = 9_500_000
 """RunPod drops an answer over 10 MB without a word; some of that is its own."""
 
+_READABLE: Final = ("raw/", "templates/")
+_WRITABLE: Final = ("raw/",)
+"""Beginnings of the keys that raw workflows may name: never a photo, an embedding or a page."""
+
 _PREFIX_INPUT: Final = "filename_prefix"
 _DEFAULT_PREFIX: Final = "ComfyUI"
 _IMAGE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tiff"})
@@ -60,13 +64,24 @@ def _relative(name: str) -> str:
     return name
 
 
+def _below(*places: str) -> AfterValidator:
+    """Only keys that begin with one of ``places``."""
+
+    def check(key: str) -> str:
+        if not key.startswith(places):
+            raise ValueError(f"not below {' or '.join(places)}")
+        return key
+
+    return AfterValidator(check)
+
+
 class RawImage(SentMessage):
     """An input: ``image`` as base64 or a data URI, or ``url``, or the ``key`` of an object."""
 
     name: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_relative)]
     image: str | None = Field(default=None, repr=False)
     url: str | None = Field(default=None, repr=False, max_length=8000)
-    key: ObjectKey | None = None
+    key: Annotated[ObjectKey, _below(*_READABLE)] | None = None
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:
@@ -81,7 +96,7 @@ class RawJob(SentMessage):
 
     workflow: dict[str, dict[str, Any]] = Field(min_length=1)
     images: list[RawImage] | None = Field(default=None, max_length=100)
-    key_prefix: ObjectKey | None = None
+    key_prefix: Annotated[ObjectKey, _below(*_WRITABLE)] | None = None
     deadline_s: float = Field(default=600.0, gt=0, le=3600)
     comfy_org_api_key: SecretStr | None = None
 

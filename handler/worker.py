@@ -116,7 +116,10 @@ class Worker:
 
     async def _health_report(self, job: HealthJob) -> dict[str, Any]:
         assert self._health is not None  # _accepted has seen to it
-        report = await asyncio.to_thread(self._health.report, job.job_id)
+        try:
+            report = await asyncio.to_thread(self._health.report, job.job_id)
+        except Exception as error:
+            return {"error": to_job_error(error).model_dump_json()}
         return report.model_dump(mode="json")
 
     def _counted(self, answer: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from contract.errors import ErrorCode
+from contract.result import HealthReport, PageTimings
 from gateway.errors import PROBLEMS
 from gateway.http import files, health, pages, runpod_webhooks, status, storefront, uploads
 from gateway.settings import Settings
@@ -15,6 +16,7 @@ from sandbox.control_plane.settings import ENVIRONMENT
 ROOT = Path(__file__).resolve().parent.parent
 API = (ROOT / "docs" / "api.md").read_text()
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 
 S3 = {"S3_ENDPOINT_URL", "S3_REGION", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"}
 
@@ -30,6 +32,12 @@ def first_column(text: str) -> list[str]:
     return re.findall(r"^\| `([^`]+)`", text, flags=re.MULTILINE)
 
 
+def anchors(text: str) -> set[str]:
+    """The names of a page's headings, as links have them."""
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_every_problem_code_is_documented_with_its_status() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| (\d+) \|", section(API, "Errors"), re.MULTILINE))
     assert rows == {code: str(int(status)) for code, (status, _) in PROBLEMS.items()}
@@ -39,6 +47,24 @@ def test_every_error_code_of_a_job_is_documented_with_its_retryability() -> None
     text = section(API, "Why a job or a page failed")
     rows = dict(re.findall(r"^\| `(\w+)` \| (yes|no) \|", text, re.MULTILINE))
     assert rows == {code.value: "yes" if code.retryable else "no" for code in ErrorCode}
+
+
+def test_every_error_code_of_a_job_has_a_row_for_operators() -> None:
+    documented = first_column(section(OPERATIONS, "Error codes"))
+    assert sorted(documented) == sorted(ErrorCode)
+
+
+def test_every_page_timing_has_a_row_for_operators() -> None:
+    documented = first_column(section(OPERATIONS, "Page timings"))
+    assert documented == list(PageTimings.model_fields)
+
+
+def test_every_field_of_a_health_report_is_explained() -> None:
+    rows = re.findall(
+        r"^\| ((?:`\w+`(?:, )?)+) \|", section(OPERATIONS, "The health job"), re.MULTILINE
+    )
+    documented = [name for row in rows for name in re.findall(r"\w+", row)]
+    assert documented == list(HealthReport.model_fields)
 
 
 def test_every_described_route_is_in_the_tour() -> None:
@@ -74,6 +100,13 @@ def test_every_variable_of_the_stand_in_is_documented_and_no_other() -> None:
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md"])
+def test_links_into_pages_lead_to_a_heading(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", page.read_text()):
+        linked = page.parent / target if target else page
+        assert anchor in anchors(linked.read_text()), f"{page.name} links to {target}#{anchor}"
 
 
 def test_the_readme_shows_the_two_commands_first() -> None:

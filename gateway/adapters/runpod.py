@@ -17,6 +17,9 @@ _QUEUE_ALLOWANCE_S = 3600
 """How long a job may wait for a worker on top of its deadline. RunPod's ttl counts from submission
 and is hard: a job that is running when it ends vanishes."""
 
+_ENDING_S = 30
+"""A worker ends a late job by itself, with a result that says so; RunPod only if it doesn't."""
+
 _STATES = {state.value: state for state in EndpointState} | {"RUNNING": EndpointState.IN_PROGRESS}
 
 
@@ -45,7 +48,7 @@ class RunpodEndpoint:
                 "input": job.model_dump(mode="json"),
                 "webhook": webhook_url,
                 "policy": {
-                    "executionTimeout": deadline_ms,
+                    "executionTimeout": deadline_ms + _ENDING_S * 1000,
                     "ttl": deadline_ms + _QUEUE_ALLOWANCE_S * 1000,
                 },
             },

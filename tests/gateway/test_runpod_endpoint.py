@@ -50,7 +50,7 @@ async def test_a_job_is_submitted_with_its_limits_and_webhook() -> None:
     body = json.loads(request.content)
     assert PagesJob.model_validate(body["input"]) == JOB
     assert body["webhook"] == WEBHOOK
-    assert body["policy"]["executionTimeout"] == 120_000
+    assert body["policy"]["executionTimeout"] == 150_000
     assert body["policy"]["ttl"] > body["policy"]["executionTimeout"]
 
 

@@ -151,8 +151,8 @@ async def test_with_a_store_files_come_as_links(tmp_path: Path, workflows: Workf
         {"filename": "ComfyUI_00001_.png", "type": "s3_url", "data": f"https://store/{key}?signed"}
     ]
     assert raw.store.objects[key] == png("red")
-    await raw.run(key_prefix="shop/order-7")
-    assert "shop/order-7/ComfyUI_00001_.png" in raw.store.objects
+    await raw.run(key_prefix="raw/order-7")
+    assert "raw/order-7/ComfyUI_00001_.png" in raw.store.objects
 
 
 async def test_what_is_no_image_is_listed_beside_them(raw: Raw) -> None:
@@ -209,9 +209,11 @@ async def test_files_just_under_the_limit_fit_with_all_that_is_around_them(raw: 
         ({"images": [{"name": "a.png", "key": "../a"}]}, "invalid_input"),
         ({"colour": "red"}, "invalid_input"),
         ({"key_prefix": "../up"}, "invalid_input"),
+        ({"key_prefix": "pages/order-7"}, "invalid_input"),
+        ({"images": [{"name": "a.png", "key": "photos/c/original.jpg"}]}, "invalid_input"),
         ({"images": [{"name": "a.png", "image": "Mathilda!"}]}, "input_corrupt"),
         ({"images": [{"name": "a.png", "image": ""}]}, "input_corrupt"),
-        ({"images": [{"name": "a.png", "key": "no/such"}]}, "input_not_found"),
+        ({"images": [{"name": "a.png", "key": "raw/no/such"}]}, "input_not_found"),
         ({"images": [{"name": "a.png", "url": "https://private/a.png?s=1"}]}, "input_refused"),
     ],
 )
