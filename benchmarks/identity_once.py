@@ -18,23 +18,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import httpx
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.overhead.endpoint import DEADLINE_S, Endpoint
 from contract.job import IdentityJob, IdentitySource, ObjectRef, PagesJob, PageTask, WorkflowRef
 from contract.keys import TEMPLATE_ASSETS, embedding_key, page_key, photo_key, template_key
 from contract.result import JobResult
 from handler.graph import load_workflow
-from sandbox.stack import ENDPOINT_ID, ROOT, Stack
+from sandbox.stack import ROOT, Stack
 from storage.folder import FolderStore
 from tests.comfy_nodes.pictures import ASTRONAUT
 from tests.tiny_weights import TINY_MODELS, make
 from tests.tiny_weights.comfy import link_test_nodes
 
 WORKERS, PAGES, SIZE = 3, 35, 64
-DEADLINE_S = 1800.0
 
 
 @dataclass(frozen=True)
@@ -45,41 +44,6 @@ class Book:
     extractions: int
     pages: int
     seconds: float
-
-
-class Endpoint:
-    """The stand-in's public API, as a client of RunPod sees it."""
-
-    def __init__(self, stack: Stack) -> None:
-        self._http = httpx.Client(
-            base_url=f"{stack.control_plane_url}/v2/{ENDPOINT_ID}",
-            headers={"Authorization": f"Bearer {stack.secrets.api_key}"},
-            timeout=60,
-        )
-
-    def results(self, jobs: Sequence[PagesJob | IdentityJob]) -> list[JobResult]:
-        """Submit jobs at once and wait for all of their results."""
-        ids = [self._submit(job) for job in jobs]
-        return [self._result(job_id) for job_id in ids]
-
-    def _submit(self, job: PagesJob | IdentityJob) -> str:
-        body = {
-            "input": job.model_dump(mode="json"),
-            "policy": {"executionTimeout": int(DEADLINE_S * 1000)},
-        }
-        answer = self._http.post("/run", json=body).raise_for_status().json()
-        return str(answer["id"])
-
-    def _result(self, job_id: str) -> JobResult:
-        deadline = time.monotonic() + DEADLINE_S
-        while time.monotonic() < deadline:
-            state = self._http.get(f"/status/{job_id}").raise_for_status().json()
-            if state["status"] == "COMPLETED":
-                return JobResult.model_validate(state["output"])
-            if state["status"] not in ("IN_QUEUE", "IN_PROGRESS"):
-                raise RuntimeError(f"a job ended {state['status']}: {state.get('error', '')[:500]}")
-            time.sleep(0.5)
-        raise TimeoutError(f"no result within {DEADLINE_S:g} s")
 
 
 def main() -> int:

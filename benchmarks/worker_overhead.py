@@ -12,6 +12,7 @@ import asyncio
 import base64
 import json
 import logging
+import math
 import os
 import statistics
 import subprocess
@@ -36,6 +37,7 @@ import websocket
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.overhead.endpoint import Endpoint
 from benchmarks.overhead.graphs import ROOT, SHORT, WHOLE, write_workflows
 from contract.job import IdentitySource, ObjectRef, PagesJob, PageTask, WorkflowRef
 from contract.keys import TEMPLATE_ASSETS, embedding_key, page_key, photo_key, template_key
@@ -43,14 +45,18 @@ from contract.result import JobResult
 from contract.signing import new_secret
 from handler.build import Services, build
 from handler.settings import read_settings
+from sandbox.stack import Stack
 from storage.folder import FolderStore
 from tests.comfy_nodes.pictures import ASTRONAUT
 from tests.tiny_weights import TINY_MODELS, make
 from tests.tiny_weights.comfy import link_test_nodes
 
-PAGES, PAGE_S, SIZE, ARTS = 35, 2.0, 1024, 5
+PAGES, PAGE_S, SIZE = 35, 2.0, 1024
+WARM_PAGES = range(900, 908)
 MEMORY_PAGES, MEMORY_PAGE_S = 200, 0.25
 BOOK = "bench"
+FIXED_TIME = Path(__file__).with_name("overhead") / "nodes" / "fixed_time"
+PARTS = ["busy", "scale", "memory", "start"]
 
 
 @dataclass(frozen=True)
@@ -71,15 +77,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "benchmarks")
     parser.add_argument("--pages", type=int, default=PAGES)
-    parser.add_argument("--only", choices=["busy", "memory", "start"], action="append")
+    parser.add_argument("--only", choices=PARTS, action="append")
     told = parser.parse_args()
     logging.disable(logging.INFO)
-    parts = told.only or ["busy", "memory", "start"]
+    parts = told.only or PARTS
     make()
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="foxetales-bench-") as folder:
         if "busy" in parts:
             found["busy"] = [asdict(run) for run in _busy(Path(folder) / "busy", told.pages)]
+        if "scale" in parts:
+            found["scale"] = [asdict(made) for made in _scale(Path(folder), told.pages)]
         if "memory" in parts:
             found["memory"] = _memory(Path(folder) / "memory")
         if "start" in parts:
@@ -92,13 +100,12 @@ def main() -> int:
 class Bench:
     """A worker in this process with a real ComfyUI, and a log of when its GPU worked."""
 
-    def __init__(self, folder: Path, stack: ExitStack, page_s: float) -> None:
+    def __init__(self, folder: Path, stack: ExitStack, page_s: float, pages: int) -> None:
         folder.mkdir(parents=True)
         self._log = folder / "fixed_time.log"
         base = folder / "comfyui"
         link_test_nodes(base)
-        nodes = Path(__file__).with_name("overhead") / "nodes" / "fixed_time"
-        (base / "custom_nodes" / "fixed_time").symlink_to(nodes, target_is_directory=True)
+        (base / "custom_nodes" / "fixed_time").symlink_to(FIXED_TIME, target_is_directory=True)
         environ = {
             "PATH": os.environ["PATH"],
             "OBJECT_STORE_URL": (folder / "store").as_uri(),
@@ -113,15 +120,15 @@ class Bench:
         self.base = base
         self._loop = stack.enter_context(asyncio.Runner())  # one loop, as the SDK has
         self.store = FolderStore(folder / "store")
-        write_art(self.store)
+        write_art(self.store, pages)
         self.services: Services = build(read_settings(environ), stack)
         self.services.process.ensure_running()
 
     def worked(self) -> list[tuple[float, float]]:
         """Begin and end of each piece of work since the last time this was asked."""
-        lines = self._log.read_text().splitlines() if self._log.exists() else []
+        worked = _worked(self._log)
         self._log.unlink(missing_ok=True)
-        return [(float(begin), float(end)) for begin, end in map(str.split, lines)]
+        return worked
 
     def render(self, name: str, pages: Sequence[int], owner: str) -> JobResult:
         """Have the worker render pages."""
@@ -131,6 +138,11 @@ class Bench:
         if answer.get("status") != "completed":
             raise RuntimeError(str(answer["error"])[:2000])
         return JobResult.model_validate(answer)
+
+    def warm_up(self, name: str) -> None:
+        """Load models and fill caches, and let ComfyUI settle, as a worker does at its start."""
+        self.render(name, WARM_PAGES[:3], f"warm-{name}")
+        self._loop.run(self.services.fitness.warm_up())
 
     def plain_loop(self, name: str, pages: Sequence[int], owner: str) -> None:
         """The same pages as most handlers do it."""
@@ -216,19 +228,20 @@ class PlainLoop:
         self._store.put(key, base64.b64decode(base64.b64encode(png)), "image/png")
 
 
-def write_art(store: FolderStore) -> None:
-    """A photo, and painted-looking art for a few pages."""
+def write_art(store: FolderStore, pages: int) -> None:
+    """A photo, and art for every page: what ComfyUI has seen before, it doesn't do again."""
     store.put(photo_key("child"), ASTRONAUT.read_bytes(), "image/png")
-    for number in range(ARTS):
-        random = np.random.default_rng(number)
-        for asset in TEMPLATE_ASSETS:
-            coarse = random.integers(0, 255, (24, 24, 3), dtype=np.uint8)
-            art = cv2.resize(coarse, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
-            grain = random.normal(0, 4, art.shape)
-            art = np.clip(art + grain, 0, 255).astype(np.uint8)
+    random = np.random.default_rng(0)
+    coarse = random.integers(0, 255, (24, 24, 3), dtype=np.uint8)
+    grain = random.normal(0, 4, (SIZE, SIZE, 3))
+    paper = cv2.resize(coarse, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC) + grain
+    for number in (*range(pages), *WARM_PAGES):
+        for turn, asset in enumerate(TEMPLATE_ASSETS):
+            moved = np.roll(paper, (7 * number, 300 * turn), axis=(0, 1))
+            art = np.clip(moved, 0, 255).astype(np.uint8)
             if asset == "person_mask":
                 art = np.zeros((SIZE, SIZE), np.uint8)
-                cv2.ellipse(art, (512, 560 + 8 * number), (180, 320), 0, 0, 360, 255, -1)
+                cv2.ellipse(art, (412 + number % 200, 560), (180, 320), 0, 0, 360, 255, -1)
             encoded = cv2.imencode(".png", art)[1].tobytes()
             store.put(template_key(BOOK, number, asset), encoded, "image/png")
 
@@ -237,7 +250,7 @@ def assets_of(store: FolderStore, name: str, number: int) -> dict[str, ObjectRef
     """The art of a page: every page has another than the one before."""
     refs = {}
     for asset in TEMPLATE_ASSETS if name == WHOLE else TEMPLATE_ASSETS[:1]:
-        key = template_key(BOOK, number % ARTS, asset)
+        key = template_key(BOOK, number, asset)
         refs[str(asset)] = ObjectRef(key=key, sha256=sha256(store.get(key, 1 << 25)).hexdigest())
     return refs
 
@@ -267,9 +280,9 @@ def pages_job(store: FolderStore, name: str, pages: Sequence[int], owner: str) -
 def _busy(folder: Path, pages: int) -> list[Run]:
     runs = []
     with ExitStack() as stack:
-        bench = Bench(folder, stack, PAGE_S)
+        bench = Bench(folder, stack, PAGE_S, pages)
         for name in (SHORT, WHOLE):
-            bench.render(name, range(900, 903), f"warm-{name}")  # models, caches, embedding
+            bench.warm_up(name)
             for way in ("worker", "plain loop"):
                 bench.worked()
                 began = time.monotonic()
@@ -300,6 +313,70 @@ def _print_busy(runs: Sequence[Run]) -> None:
     Console().print(table)
 
 
+@dataclass(frozen=True)
+class Scale:
+    """A book on several workers: seconds from the first page's work to the last one's end."""
+
+    workers: int
+    pages: int
+    seconds: float
+    ideal: float
+
+
+def _scale(folder: Path, pages: int) -> list[Scale]:
+    made = [_on_workers(folder / f"scale_{workers}", workers, pages) for workers in (1, 2, 4)]
+    table = Table(title=f"{pages} pages of {PAGE_S:g} s on several workers")
+    for heading in ("workers", "seconds", "ideal", "ratio"):
+        table.add_column(heading, justify="right")
+    for each in made:
+        ratio = each.seconds / each.ideal
+        table.add_row(str(each.workers), f"{each.seconds:.1f}", f"{each.ideal:.1f}", f"{ratio:.3f}")
+    Console().print(table)
+    return made
+
+
+def _on_workers(folder: Path, workers: int, pages: int) -> Scale:
+    """The unmodified SDK's worker processes, each with a ComfyUI, on RunPod's stand-in."""
+    folder.mkdir(parents=True)
+    log = folder / "fixed_time.log"
+    stack = Stack(
+        state_dir=folder / "state",
+        environ=os.environ,
+        workers=workers,
+        models_dir=TINY_MODELS,
+        extra={
+            "WORKFLOWS_DIR": str(write_workflows(folder / "workflows", PAGE_S)),
+            "FIXED_TIME_LOG": str(log),
+            "FACE_MODEL_PATH": str(ROOT / "build/models/face_detection/centerface.onnx"),
+            "INPUT_CACHE_DIR": str(folder / "cache"),
+        },
+    )
+    for name in stack.worker_names():
+        nodes = stack.state / "comfyui" / name / "custom_nodes"
+        nodes.mkdir(parents=True)
+        (nodes / "fixed_time").symlink_to(FIXED_TIME, target_is_directory=True)
+    store = FolderStore(stack.state / "store")
+    write_art(store, pages)
+    shards = [range(shard, pages, workers) for shard in range(workers)]
+    with stack.up():
+        endpoint = Endpoint(stack)
+        warm = [
+            pages_job(store, SHORT, WARM_PAGES[2 * n : 2 * n + 2], f"warm-{n}")
+            for n in range(workers)
+        ]
+        endpoint.results(warm)
+        log.unlink()
+        endpoint.results([pages_job(store, SHORT, s, f"book-{n}") for n, s in enumerate(shards)])
+    worked = _worked(log)
+    seconds = max(end for _, end in worked) - min(begin for begin, _ in worked)
+    return Scale(workers, pages, seconds, math.ceil(pages / workers) * PAGE_S)
+
+
+def _worked(log: Path) -> list[tuple[float, float]]:
+    lines = log.read_text().splitlines() if log.exists() else []
+    return [(float(begin), float(end)) for begin, end in map(str.split, lines)]
+
+
 def _memory(folder: Path) -> dict[str, float]:
     """Resident bytes of the worker's process, beside the first 50 pages and beside the last."""
     process, samples = psutil.Process(), []
@@ -310,8 +387,8 @@ def _memory(folder: Path) -> dict[str, float]:
             samples.append((time.monotonic(), process.memory_info().rss))
 
     with ExitStack() as stack:
-        bench = Bench(folder, stack, MEMORY_PAGE_S)
-        bench.render(SHORT, range(900, 910), "warm")
+        bench = Bench(folder, stack, MEMORY_PAGE_S, MEMORY_PAGES)
+        bench.warm_up(SHORT)
         watcher = threading.Thread(target=sample)
         watcher.start()
         began = time.monotonic()

@@ -9,7 +9,9 @@ import logging
 import os
 import signal
 import sys
+import threading
 from contextlib import ExitStack
+from importlib import import_module
 from types import FrameType
 
 from handler.build import Services, build
@@ -43,11 +45,15 @@ def main() -> int:
 
 
 def _get_ready(services: Services) -> None:
-    """Find out now, not at the first paid job, what is missing."""
+    """Find out now, not at the first paid job, what is missing.
+
+    The SDK, which takes two seconds to import, is imported while ComfyUI boots.
+    """
     fitness = services.fitness
     services.store.ping()
     fitness.models_are_right()  # before the boot: that is long, and in vain without them
     fitness.note_missing_models()
+    threading.Thread(target=import_module, args=("runpod",), daemon=True).start()
     services.process.ensure_running()
     fitness.nodes_are_there()
     asyncio.run(fitness.warm_up())
@@ -55,7 +61,7 @@ def _get_ready(services: Services) -> None:
 
 
 def _serve(services: Services) -> None:
-    import runpod  # here: it takes two seconds, and reads its environment when it is imported
+    import runpod  # here: it reads its environment when it is imported
 
     logger = runpod.RunPodLogger()
     if logger.level in ("TRACE", "DEBUG"):  # its default, which prints every answer: pictures, too

@@ -36,11 +36,8 @@ def test_the_worker_is_told_all_it_needs(
     sent = endpoint.submitted[0]
     assert (sent.job_id, sent.dispatch) == (job.job_id, 1)
     assert [task.page_number for task in sent.pages] == [1, 2, 3]
-    task, page = sent.pages[1], services.books.book(BOOK).page(2)
-    assert page.face
+    task = sent.pages[1]
     assert task.output_key == page_key(job.preview_id, 2)
-    assert task.slots["face_x"] == page.face.center_x
-    assert task.slots["face_angle"] == page.face.angle
     assert task.assets["character"].key == template_key(BOOK, 2, "character")
     assert all(asset.sha256 for asset in task.assets.values())
     token = services.settings.runpod_webhook_token.get_secret_value()
