@@ -4,7 +4,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from .contour_feather.node import ContourFeather
 from .draft_portrait.node import DraftPortrait, register_model_folder
-from .hand_over.node import ReadMask, ReadPixels, Settle, WritePixels
+from .hand_over.node import Composite, ReadMask, ReadPixels, Settle, WritePixels
 from .identity.apply.node import IdentityApply, PulidInjectorLoader
 from .identity.extract.nodes import (
     EvaClipLoader,
@@ -25,6 +25,7 @@ class FoxetalesExtension(ComfyExtension):  # type: ignore[misc]  # ComfyUI ships
         register_model_folder()
         register_model_folders()
         return [
+            Composite,
             ContourFeather,
             DraftPortrait,
             EvaClipLoader,

@@ -1,7 +1,8 @@
-"""Exchanges ComfyUI's file nodes in a filled graph for those that take pixels as they are.
+"""Exchanges nodes of ComfyUI's in a filled graph that keep the GPU waiting.
 
-Released graphs keep LoadImage, LoadImageMask and SaveImage, which artists see previews with. The
-worker puts the node pack's drop-ins in their place: the same inputs, outputs and numbers.
+Released graphs keep LoadImage, LoadImageMask and SaveImage, which artists see previews with, and
+ImageCompositeMasked. The worker puts the node pack's drop-ins in their place: the same inputs,
+outputs and numbers. The file nodes' take and give pixels as they are.
 """
 
 from collections.abc import Mapping
@@ -16,10 +17,11 @@ _READERS: Final[Mapping[str, str]] = {
     "LoadImageMask": "FoxetalesReadMask",
 }
 _FILE_INPUT = "image"
+_COMPOSITE = {"ImageCompositeMasked": "FoxetalesComposite"}
 _SAVER = "SaveImage"
 _WRITER = "FoxetalesWritePixels"
 
-DROP_INS: Final = frozenset({*_READERS.values(), _WRITER})
+DROP_INS: Final = frozenset({*_READERS.values(), *_COMPOSITE.values(), _WRITER})
 """The node classes that are put in, beside those that a workflow names."""
 
 
@@ -37,12 +39,15 @@ def raw_slots(workflow: Workflow) -> frozenset[str]:
 
 def exchanged(workflow: Workflow, filled: FilledGraph) -> FilledGraph:
     """Return ``filled``, a graph of ``workflow``, with the nodes that a ``.npy`` was filled into
-    exchanged, and its output node if it saves an image.
+    exchanged, its output node if it saves an image, and composites.
 
     A node whose slot was left empty stays: it has a file of the graph's own. Nothing else changes,
     and to exchange twice is to exchange once.
     """
-    prompt = dict(filled.prompt)
+    prompt = {
+        node_id: {**node, "class_type": _COMPOSITE.get(node["class_type"], node["class_type"])}
+        for node_id, node in filled.prompt.items()
+    }
     for name in raw_slots(workflow):
         node_id = workflow.spec.slots[name].node
         node = prompt[node_id]

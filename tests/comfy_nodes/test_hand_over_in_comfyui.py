@@ -138,6 +138,40 @@ def test_pixels_are_read_as_loadimage_reads_the_file(comfy: Comfy, name: str) ->
         assert bits(comfy, f"{name}_ours_{what}") == bits(comfy, f"{name}_core_{what}"), what
 
 
+@pytest.mark.parametrize("place", [(0, 0), (5, 3)])
+@pytest.mark.parametrize("masks", [1, 2])
+def test_pictures_are_laid_over_each_other_as_imagecompositemasked_does_it(
+    comfy: Comfy, place: tuple[int, int], masks: int
+) -> None:
+    random = np.random.default_rng(masks)
+    for name in ("below", "above"):
+        values = random.uniform(-0.1, 1.1, (2, 70, 64, 3)).astype(np.float32)
+        np.save(comfy.base / "input" / f"{name}_{masks}.npy", values)
+    amount = np.repeat(random.random((masks, 70, 64, 1), np.float32), 3, axis=-1)
+    np.save(comfy.base / "input" / f"amount_{masks}.npy", amount)
+    graph = {
+        "below": node("GiveBits", name=f"below_{masks}.npy"),
+        "above": node("GiveBits", name=f"above_{masks}.npy"),
+        "amount": node("GiveBits", name=f"amount_{masks}.npy"),
+        "mask": node("ImageToMask", image=["amount", 0], channel="red"),
+    }
+    for side, over in (("core", "ImageCompositeMasked"), ("ours", "FoxetalesComposite")):
+        kept = f"over_{masks}_{place[0]}_{side}"
+        graph[side] = node(
+            over,
+            destination=["below", 0],
+            source=["above", 0],
+            x=place[0],
+            y=place[1],
+            resize_source=False,
+            mask=["mask", 0],
+        )
+        graph[kept] = node("KeepBits", image=[side, 0], name=kept)
+    run(comfy, graph)
+    kept = f"over_{masks}_{place[0]}"
+    assert bits(comfy, f"{kept}_ours") == bits(comfy, f"{kept}_core")
+
+
 @pytest.mark.parametrize("channels", [3, 4])
 def test_pixels_are_written_as_saveimage_writes_them(comfy: Comfy, channels: int) -> None:
     values = np.random.default_rng(7).uniform(-0.1, 1.1, (2, 48, 64, channels)).astype(np.float32)

@@ -18,6 +18,7 @@ from tests.comfy_nodes.pictures import ROOT
 
 PACK = ROOT / "comfy_nodes"
 NODES = {
+    "FoxetalesComposite",
     "FoxetalesContourFeather", "FoxetalesDraftPortrait", "FoxetalesEvaClipLoader",
     "FoxetalesFaceAnalysisLoader", "FoxetalesIdentityApply", "FoxetalesIdentityExtract",
     "FoxetalesIdentityLoad", "FoxetalesIdentitySave", "FoxetalesPulidEncoderLoader",
