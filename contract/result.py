@@ -36,10 +36,10 @@ class PageTimings(WorkerMessage):
     """Where a page's time went, in milliseconds.
 
     ``fetch`` inputs from the object store, and on the page that waited for it the extraction of
-    the identity; ``queue`` waiting in ComfyUI's queue, where another page may be ahead; ``render`` the graph's
-    execution, of which ``text`` encoding the prompt, ``sample``, ``decode`` latents to pixels and
-    ``composite`` what our image nodes do; ``encode`` making the PNG and its hash; ``store``
-    storing it; ``idle`` how long the GPU had nothing to do before this page.
+    the identity; ``queue`` waiting in ComfyUI's queue, where another page may be ahead; ``render``
+    the graph's execution, of which ``text`` encoding the prompt, ``sample``, ``decode`` latents to
+    pixels and ``composite`` what our image nodes do; ``encode`` making the PNG and its hash;
+    ``store`` storing it; ``idle`` how long the GPU had nothing to do before this page.
     """
 
     fetch_ms: float = Field(default=0.0, ge=0)

@@ -9,7 +9,8 @@ from handler.errors import NodeFailed, WorkerError
 from storage.errors import ObjectNotFound, ObjectTooLarge, StoreError, StoreFull
 
 _MESSAGE_CHARACTERS = 2000
-_NO_SPACE = os.strerror(errno.ENOSPC)
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NO_SPACE_TEXTS = tuple(os.strerror(number) for number in _NO_SPACE)
 _NODE_CODES = {
     "no_face": ErrorCode.NO_FACE,
     "several_faces": ErrorCode.SEVERAL_FACES,
@@ -31,7 +32,7 @@ def to_job_error(error: Exception, page_number: int | None = None) -> JobError:
         code, node, input_name = _code_of(error), error.node, error.input
     elif isinstance(error, StoreError):
         code = _store_code(error)
-    elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    elif isinstance(error, OSError) and error.errno in _NO_SPACE:
         code, message = ErrorCode.STORE_FULL, "no space left on the worker's disk"
     else:
         code, message = ErrorCode.INTERNAL, f"internal error: {type(error).__name__}"
@@ -60,7 +61,7 @@ def _code_of(error: WorkerError) -> ErrorCode:
     """Our nodes begin an exception's text with a code, ``no_face: …``; any node may find the disk
     full, which is no fault of the job."""
     if isinstance(error, NodeFailed):
-        if _NO_SPACE in error.exception_message:
+        if any(text in error.exception_message for text in _NO_SPACE_TEXTS):
             return ErrorCode.STORE_FULL
         prefix = error.exception_message.lstrip().partition(":")[0]
         return _NODE_CODES.get(prefix, error.code)

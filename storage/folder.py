@@ -2,9 +2,11 @@
 
 import errno
 import os
+import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from contract.types import validate_object_key
@@ -18,11 +20,14 @@ from storage.errors import (
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _PART_PREFIX = ".part-"
+_OWNER_ONLY = 0o600
 
 
 class FolderStore:
     """An object store in a local folder. Writes are atomic and durable: an object is there
-    whole or not at all, whatever dies. Only the owner can read them."""
+    whole or not at all, whatever dies. Only the owner can read them. It needs Linux, and a file
+    system that has files without names (O_TMPFILE): ext4, XFS, Btrfs and tmpfs do,
+    overlayfs from Linux 6.1 on."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -38,8 +43,13 @@ class FolderStore:
             InvalidKey: the key isn't safe.
         """
         path = self._path(key)
-        with self._part_file(path, data) as part:
-            part.replace(path)
+        with self._written(path, data) as link:
+            part = path.with_name(f"{_PART_PREFIX}{secrets.token_hex(8)}")
+            try:
+                link(part)
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
 
     def put_new(self, key: str, data: bytes, content_type: str) -> bool:  # noqa: ARG002  # as above
         """Write ``data`` under ``key`` unless there is an object; return whether it was written.
@@ -50,9 +60,9 @@ class FolderStore:
             StoreFull, StoreUnavailable, InvalidKey: see :meth:`put`.
         """
         path = self._path(key)
-        with self._part_file(path, data) as part:
+        with self._written(path, data) as link:
             try:
-                path.hardlink_to(part)  # unlike a rename, it replaces nothing
+                link(path)  # unlike a rename, it replaces nothing
             except FileExistsError:
                 return False
         return True
@@ -99,22 +109,24 @@ class FolderStore:
                 file.write(b"\0")
 
     @contextmanager
-    def _part_file(self, path: Path, data: bytes) -> Iterator[Path]:
-        """A file beside ``path`` that holds ``data`` safely on the disk. What is done with it
-        inside is made durable; it is gone afterwards."""
+    def _written(self, path: Path, data: bytes) -> Iterator[Callable[[Path], None]]:
+        """Write ``data`` into a file without a name beside ``path``, safely on the disk; give what
+        links it to a name. What is done inside is made durable. A file that got no name is gone
+        with its writer, however that ends."""
         with _translated():
             self._make_root()
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(prefix=_PART_PREFIX, dir=path.parent)
+            folder = os.open(path.parent, os.O_RDONLY)
             try:
+                descriptor = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, _OWNER_ONLY)
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(data)
                     file.flush()
-                    os.fsync(file.fileno())
-                yield Path(name)
-                _sync_directory(path.parent)
+                    os.fsync(descriptor)
+                    yield partial(_link, descriptor, folder)
+                os.fsync(folder)  # a name is an entry of its directory
             finally:
-                Path(name).unlink(missing_ok=True)
+                os.close(folder)
 
     def _make_root(self) -> None:
         """The root is its owner's only, which closes everything below it."""
@@ -127,13 +139,10 @@ class FolderStore:
             raise InvalidKey(f"not a safe object key: {key!r}") from None
 
 
-def _sync_directory(path: Path) -> None:
-    """Make a rename durable: the directory's own entry has to reach the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _link(descriptor: int, folder: int, target: Path) -> None:
+    """Give a file without a name a name (open(2), O_TMPFILE). Python follows the link in /proc only
+    if it is told of a folder, which an absolute path doesn't need."""
+    os.link(f"/proc/self/fd/{descriptor}", target, src_dir_fd=folder, follow_symlinks=True)
 
 
 @contextmanager

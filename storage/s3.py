@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, TypedDict
 
 from contract.types import validate_object_key
@@ -103,7 +103,8 @@ class S3Store:
         """
         with _translated(key):
             answer = self._client.get_object(Bucket=self._bucket, Key=_checked(key))
-            with answer["Body"] as body:
+            # Not the body's own with: that hands out a stream without botocore's errors and checks.
+            with closing(answer["Body"]) as body:
                 if answer["ContentLength"] > max_bytes:
                     raise ObjectTooLarge(key, max_bytes)
                 return body.read()

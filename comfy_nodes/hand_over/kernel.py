@@ -104,8 +104,11 @@ def write_new(folder: Path, stem: str, picture: ByteImage) -> Path:
     """
     unfinished = folder / f".{stem}.{os.getpid()}.part"
     try:
+        pixels = np.ascontiguousarray(picture)
         with unfinished.open("wb") as file:
-            np.save(file, np.ascontiguousarray(picture), allow_pickle=False)
+            header = np.lib.format.header_data_from_array_1_0(pixels)
+            np.lib.format.write_array_header_1_0(file, header)
+            file.write(pixels.data)  # np.save's own writing doesn't say that the disk is full
         return _linked(unfinished, folder, stem)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -34,14 +34,15 @@ class ComfyOptions:
     """How ComfyUI is started.
 
     ``folder`` holds its ``main.py``. ``environment`` is all that the process sees.
-    ``cache_nodes`` results stay in memory, so that a book's pages share what they can.
+    ``cache_nodes`` results stay in memory, so that a book's pages share what they can: models and
+    text of the largest workflow. More would only hold the pictures of pages that are done.
     """
 
     folder: Path
     environment: Mapping[str, str] = field(repr=False)
     cpu: bool = False
     boot_timeout_s: float = 300.0
-    cache_nodes: int = 100
+    cache_nodes: int = 40
     extra_arguments: tuple[str, ...] = ()
 
 
