@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import signal
 from typing import Any
 
@@ -93,6 +94,8 @@ def test_the_parent_sees_watermarked_pictures_labelled_as_a_draft(
 def test_a_page_carries_no_prompt_and_no_metadata(system: System, first: Ordered) -> None:
     for png in pages_of(system, first):
         with Image.open(io.BytesIO(png)) as image:
+            note = image.info.pop("foxetales")  # by which a worker knows its page again
+            assert re.fullmatch(r"[0-9a-f]{64}", note)
             assert not image.info
 
 
@@ -108,13 +111,22 @@ def test_the_photo_lies_in_the_store_and_nowhere_else(system: System, first: Ord
     assert left == []
 
 
+def pixels_of(system: System, ordered: Ordered) -> list[bytes]:
+    """What the pages show: their files also note which task they are of."""
+    pixels = []
+    for png in pages_of(system, ordered):
+        with Image.open(io.BytesIO(png)) as image:
+            pixels.append(image.tobytes())
+    return pixels
+
+
 def test_the_same_photo_and_seed_give_the_same_pages_for_another_child(
     system: System, shop: Shop, portrait: bytes, first: Ordered
 ) -> None:
     other = shop.order_preview(portrait, "Bo")
     shop.wait_for_end(other)
     assert other.preview_id != first.preview_id
-    assert pages_of(system, other) == pages_of(system, first)
+    assert pixels_of(system, other) == pixels_of(system, first)
 
 
 def test_a_preview_survives_the_death_of_its_worker(
