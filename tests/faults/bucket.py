@@ -13,7 +13,8 @@ from moto.server import ThreadedMotoServer
 
 from storage.s3 import S3Store, connect
 
-BUCKET = "foxetales"
+BUCKET = "foxetales-faults"
+"""Servers of one process share their buckets: other tests have one of the product's name."""
 _HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "content-length", "expect"})
 
 

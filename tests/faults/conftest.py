@@ -9,7 +9,7 @@ from tests.faults.pages import write_art
 from tests.faults.site import Site, running_site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # other packages count processes of their own
 def shared_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Two workers over a folder."""
     folder = tmp_path_factory.mktemp("site")
