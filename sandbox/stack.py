@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from sandbox.control_plane.worker_api import worker_urls
+from sandbox.control_plane.worker_api import worker_environ
 from sandbox.secrets_file import Secrets, load_or_create
 from sandbox.supervisor import Process, Supervisor
 
@@ -149,13 +149,13 @@ class Stack:
                 **self._inherited(),
                 # The SDK prefers a key it finds in ~/.runpod/config.toml over the environment's.
                 "HOME": str(self.state / "home"),
-                **worker_urls(self.control_plane_url, ENDPOINT_ID),
-                "RUNPOD_AI_API_KEY": self.secrets.worker_key,
-                "RUNPOD_POD_ID": name,
-                "RUNPOD_ENDPOINT_ID": ENDPOINT_ID,
-                "RUNPOD_PING_INTERVAL": str(self.ping_interval_ms),
-                "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true",
-                "RUNPOD_SKIP_GPU_CHECK": "true",
+                **worker_environ(
+                    self.control_plane_url,
+                    ENDPOINT_ID,
+                    worker_id=name,
+                    key=self.secrets.worker_key,
+                    ping_interval_ms=self.ping_interval_ms,
+                ),
                 "OBJECT_STORE_URL": self.store_url,
                 "COMFYUI_PATH": str(self._comfyui()),
                 "COMFYUI_BASE_DIR": str(self.state / "comfyui" / name),

@@ -1,4 +1,4 @@
-"""What the SDK inside a worker calls; the worker's URLs come from `worker_urls`."""
+"""What the SDK inside a worker calls; `worker_environ` tells the SDK of it."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
@@ -18,10 +18,14 @@ BATCH_MAX = 100
 Handler: TypeAlias = Callable[[Plane, Request, str], Awaitable[Response]]
 
 
-def worker_urls(origin: str, endpoint_id: str) -> Mapping[str, str]:
+def worker_environ(
+    origin: str, endpoint_id: str, *, worker_id: str, key: str, ping_interval_ms: int = 1000
+) -> Mapping[str, str]:
     """The SDK's environment for a plane at `origin` (scheme, host and port).
 
-    Each URL carries a query, since the SDK appends `&…` to it, and the SDK's own placeholders:
+    `worker_id` is the worker's pod id, `key` what it shows to the plane. The SDK's own checks of
+    the machine are off: they want a GPU and the internet. Each URL carries a query, since the SDK
+    appends `&…` to it, and the SDK's own placeholders:
     `$ID` is the worker in the job-take URL and the job in the others.
     """
     base = f"{origin}/v2/{endpoint_id}"
@@ -30,6 +34,12 @@ def worker_urls(origin: str, endpoint_id: str) -> Mapping[str, str]:
         "RUNPOD_WEBHOOK_POST_OUTPUT": f"{base}/job-done/$RUNPOD_POD_ID/$ID?gpu=none",
         "RUNPOD_WEBHOOK_POST_STREAM": f"{base}/job-stream/$RUNPOD_POD_ID/$ID?gpu=none",
         "RUNPOD_WEBHOOK_PING": f"{base}/ping/$RUNPOD_POD_ID?gpu=none",
+        "RUNPOD_AI_API_KEY": key,
+        "RUNPOD_POD_ID": worker_id,
+        "RUNPOD_ENDPOINT_ID": endpoint_id,
+        "RUNPOD_PING_INTERVAL": str(ping_interval_ms),
+        "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true",
+        "RUNPOD_SKIP_GPU_CHECK": "true",
     }
 
 

@@ -17,7 +17,7 @@ from contract.result import JobResult
 from contract.status import JobStatus
 from handler.page_store import MAX_PAGE_BYTES
 from handler.ports import ObjectStore
-from sandbox.control_plane.worker_api import worker_urls
+from sandbox.control_plane.worker_api import worker_environ
 from sandbox.supervisor import Process, Supervisor
 from sandbox.units import members
 from storage.errors import ObjectNotFound
@@ -255,13 +255,7 @@ def worker_process(
         argv=[sys.executable, "-m", "handler"],
         env={
             **_base(folder),
-            **worker_urls(origin, "sandbox"),
-            "RUNPOD_AI_API_KEY": "work",
-            "RUNPOD_POD_ID": name,
-            "RUNPOD_ENDPOINT_ID": "sandbox",
-            "RUNPOD_PING_INTERVAL": "1000",
-            "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true",
-            "RUNPOD_SKIP_GPU_CHECK": "true",
+            **worker_environ(origin, "sandbox", worker_id=name, key="work"),
             "OBJECT_STORE_URL": (folder / "store").as_uri(),
             "COMFYUI_PATH": str(COMFYUI),
             "COMFYUI_BASE_DIR": str(folder / name),

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from contract.result import HealthReport
-from sandbox.control_plane.worker_api import worker_urls
+from sandbox.control_plane.worker_api import worker_environ
 from sandbox.supervisor import Process, Supervisor
 from tests.handler.conftest import REPOSITORY
 from tests.handler.tiny import slow_graph, write_workflow
@@ -79,12 +79,7 @@ def endpoint(tmp_path: Path) -> Iterator[Endpoint]:
         argv=[sys.executable, "-m", "handler"],
         env={
             **base,
-            **worker_urls(origin, "sandbox"),
-            "RUNPOD_AI_API_KEY": "work",
-            "RUNPOD_POD_ID": NAME,
-            "RUNPOD_ENDPOINT_ID": "sandbox",
-            "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true",
-            "RUNPOD_SKIP_GPU_CHECK": "true",
+            **worker_environ(origin, "sandbox", worker_id=NAME, key="work"),
             "OBJECT_STORE_URL": f"file://{tmp_path}/store",
             "COMFYUI_DEVICE": "cpu",
             "WORKFLOWS_DIR": f"{tmp_path}/workflows",

@@ -15,7 +15,7 @@ import pytest
 from sandbox.control_plane.app import create_app
 from sandbox.control_plane.plane import Plane
 from sandbox.control_plane.settings import Settings
-from sandbox.control_plane.worker_api import worker_urls
+from sandbox.control_plane.worker_api import worker_environ
 from sandbox.supervisor import Process, Supervisor
 from tests.sandbox.fakes import FakeClock, Receiver
 from tests.sandbox.waiting import eventually
@@ -140,13 +140,7 @@ def _worker(
         argv=[sys.executable, "-m", "tests.sandbox.echo_worker"],
         env={
             **base,
-            **worker_urls(origin, "sandbox"),
-            "RUNPOD_AI_API_KEY": "work",
-            "RUNPOD_POD_ID": name,
-            "RUNPOD_ENDPOINT_ID": "sandbox",
-            "RUNPOD_PING_INTERVAL": "1000",
-            "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true",
-            "RUNPOD_SKIP_GPU_CHECK": "true",
+            **worker_environ(origin, "sandbox", worker_id=name, key="work"),
         },
         log=logs / f"{name}.log",
         cwd=ROOT,
