@@ -1,13 +1,16 @@
 """Objects as files below a folder: the default store, for one machine."""
 
 import errno
+import io
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from contract.types import validate_object_key
 from storage.errors import (
@@ -43,13 +46,8 @@ class FolderStore:
             InvalidKey: the key isn't safe.
         """
         path = self._path(key)
-        with self._written(path, data) as link:
-            part = path.with_name(f"{_PART_PREFIX}{secrets.token_hex(8)}")
-            try:
-                link(part)
-                part.replace(path)
-            finally:
-                part.unlink(missing_ok=True)
+        with self._written(path, io.BytesIO(data)) as link:
+            _replace(link, path)
 
     def put_new(self, key: str, data: bytes, content_type: str) -> bool:  # noqa: ARG002  # as above
         """Write ``data`` under ``key`` unless there is an object; return whether it was written.
@@ -60,12 +58,35 @@ class FolderStore:
             StoreFull, StoreUnavailable, InvalidKey: see :meth:`put`.
         """
         path = self._path(key)
-        with self._written(path, data) as link:
+        with self._written(path, io.BytesIO(data)) as link:
             try:
                 link(path)  # unlike a rename, it replaces nothing
             except FileExistsError:
                 return False
         return True
+
+    def put_file(self, key: str, path: Path, content_type: str) -> None:  # noqa: ARG002  # as above
+        """Write the bytes of the file at ``path`` under ``key``, replacing what was there. A file
+        of any size: it isn't held in memory.
+
+        Raises:
+            StoreFull, StoreUnavailable, InvalidKey: see :meth:`put`.
+        """
+        target = self._path(key)
+        with path.open("rb") as source, self._written(target, source) as link:
+            _replace(link, target)
+
+    def get_file(self, key: str, path: Path, max_bytes: int) -> None:
+        """Write the object under ``key``, of at most ``max_bytes`` bytes, into a file at ``path``.
+
+        Raises:
+            ObjectNotFound, ObjectTooLarge, StoreUnavailable, InvalidKey.
+            OSError: the file can't be written; what is there of it is of no use.
+        """
+        with _reading(self._path(key), key) as source, path.open("wb") as target:
+            if os.fstat(source.fileno()).st_size > max_bytes:
+                raise ObjectTooLarge(key, max_bytes)
+            shutil.copyfileobj(source, target)
 
     def get(self, key: str, max_bytes: int) -> bytes:
         """Return the object under ``key``, of at most ``max_bytes`` bytes.
@@ -73,13 +94,8 @@ class FolderStore:
         Raises:
             ObjectNotFound, ObjectTooLarge, StoreUnavailable, InvalidKey.
         """
-        path = self._path(key)
-        with _translated():
-            try:
-                with path.open("rb") as file:
-                    data = file.read(max_bytes + 1)
-            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-                raise ObjectNotFound(key) from None
+        with _translated(), _reading(self._path(key), key) as file:
+            data = file.read(max_bytes + 1)
         if len(data) > max_bytes:
             raise ObjectTooLarge(key, max_bytes)
         return data
@@ -109,7 +125,7 @@ class FolderStore:
                 file.write(b"\0")
 
     @contextmanager
-    def _written(self, path: Path, data: bytes) -> Iterator[Callable[[Path], None]]:
+    def _written(self, path: Path, data: BinaryIO) -> Iterator[Callable[[Path], None]]:
         """Write ``data`` into a file without a name beside ``path``, safely on the disk; give what
         links it to a name. What is done inside is made durable. A file that got no name is gone
         with its writer, however that ends."""
@@ -120,7 +136,7 @@ class FolderStore:
             try:
                 descriptor = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, _OWNER_ONLY)
                 with os.fdopen(descriptor, "wb") as file:
-                    file.write(data)
+                    shutil.copyfileobj(data, file)
                     file.flush()
                     os.fsync(descriptor)
                     yield partial(_link, descriptor, folder)
@@ -137,6 +153,30 @@ class FolderStore:
             return self._root / validate_object_key(key)
         except ValueError:
             raise InvalidKey(f"not a safe object key: {key!r}") from None
+
+
+def _replace(link: Callable[[Path], None], path: Path) -> None:
+    """Give the file that ``link`` names the name ``path``, in place of what has it."""
+    part = path.with_name(f"{_PART_PREFIX}{secrets.token_hex(8)}")
+    try:
+        link(part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _reading(path: Path, key: str) -> Iterator[BinaryIO]:
+    try:
+        file = path.open("rb")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise ObjectNotFound(key) from None
+    except OSError as error:
+        raise StoreUnavailable(
+            f"the object store's file system failed: {error.strerror}"
+        ) from error
+    with file:
+        yield file
 
 
 def _link(descriptor: int, folder: int, target: Path) -> None:

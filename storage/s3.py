@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from contract.types import validate_object_key
@@ -33,6 +34,8 @@ _REFUSED = frozenset(
         "Unauthorized",
     }
 )
+_CACHE_CONTROL = "private, no-store"
+_CHUNK_BYTES = 1024 * 1024
 _EXISTS = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"})
 
 
@@ -85,13 +88,51 @@ class S3Store:
             return False
         return True
 
+    def put_file(self, key: str, path: Path, content_type: str) -> None:
+        """Write the bytes of the file at ``path`` under ``key``, replacing what was there. A file
+        of any size: it isn't held in memory, and a large one goes in parts.
+
+        Raises:
+            StoreFull, StoreUnavailable, InvalidKey.
+            OSError: the file can't be read.
+        """
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+            with _translated(key):
+                self._client.upload_fileobj(
+                    file,
+                    self._bucket,
+                    _checked(key),
+                    ExtraArgs={
+                        "ContentType": content_type,
+                        "CacheControl": _CACHE_CONTROL,
+                        "Metadata": {"sha256": sha256},
+                    },
+                )
+
+    def get_file(self, key: str, path: Path, max_bytes: int) -> None:
+        """Write the object under ``key``, of at most ``max_bytes`` bytes, into a file at ``path``.
+
+        Raises:
+            ObjectNotFound, ObjectTooLarge, StoreUnavailable, InvalidKey.
+            OSError: the file can't be written; what is there of it is of no use.
+        """
+        with path.open("wb") as target, _translated(key):
+            answer = self._client.get_object(Bucket=self._bucket, Key=_checked(key))
+            with closing(answer["Body"]) as body:
+                if answer["ContentLength"] > max_bytes:
+                    raise ObjectTooLarge(key, max_bytes)
+                for chunk in body.iter_chunks(_CHUNK_BYTES):
+                    target.write(chunk)
+
     def _upload(self, key: str, data: bytes, content_type: str) -> "_Upload":
         return {
             "Bucket": self._bucket,
             "Key": _checked(key),
             "Body": data,
             "ContentType": content_type,
-            "CacheControl": "private, no-store",
+            "CacheControl": _CACHE_CONTROL,
             "Metadata": {"sha256": hashlib.sha256(data).hexdigest()},
         }
 
@@ -155,6 +196,7 @@ def _checked(key: str) -> str:
 def _translated(key: str) -> Iterator[None]:
     """Turn the client's errors into ours. Their texts may carry hosts and key ids: not passed on
     beyond the error code."""
+    from boto3.exceptions import S3UploadFailedError
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
     try:
@@ -166,7 +208,7 @@ def _translated(key: str) -> Iterator[None]:
         if code in _NOT_FOUND:
             raise ObjectNotFound(key) from None
         raise _failure(code) from error
-    except (BotoCoreError, HTTPClientError) as error:
+    except (BotoCoreError, HTTPClientError, S3UploadFailedError) as error:
         raise StoreUnavailable(
             f"the object store can't be reached: {type(error).__name__}"
         ) from error

@@ -71,6 +71,27 @@ def test_a_second_put_replaces_the_first(store: Store) -> None:
     assert store.get("a", LIMIT) == b"two"
 
 
+def test_a_file_replaces_what_was_there(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "new").write_bytes(b"two")
+    store.put("a", b"one", "text/plain")
+    store.put_file("a", tmp_path / "new", "text/plain")
+    assert store.get("a", LIMIT) == b"two"
+
+
+def test_a_file_is_put_and_got_as_one_without_being_held_in_memory(
+    store: Store, tmp_path: Path
+) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(bytes(range(256)) * 80_000)  # 20 MB: S3 takes it in parts
+    store.put_file("books/o1/full_book.pdf", source, "application/pdf")
+    store.get_file("books/o1/full_book.pdf", target, 30_000_000)
+    assert target.read_bytes() == source.read_bytes()
+    with pytest.raises(ObjectTooLarge):
+        store.get_file("books/o1/full_book.pdf", target, 1_000_000)
+    with pytest.raises(ObjectNotFound):
+        store.get_file("books/o2/full_book.pdf", target, LIMIT)
+
+
 def test_an_object_that_was_to_be_new_does_not_replace_one(store: Store) -> None:
     assert store.put_new("pages/o1/page_01.png", b"one", "image/png")
     assert not store.put_new("pages/o1/page_01.png", b"two", "image/png")
