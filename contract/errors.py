@@ -37,6 +37,7 @@ class ErrorCode(StrEnum):
     WEIGHTS_UNUSABLE = "weights_unusable"
     GPU_OUT_OF_MEMORY = "gpu_out_of_memory"
     OUTPUT_MISSING = "output_missing"
+    INPUT_UNAVAILABLE = "input_unavailable"
     STORE_FULL = "store_full"
     STORE_UNAVAILABLE = "store_unavailable"
     DEADLINE_EXCEEDED = "deadline_exceeded"

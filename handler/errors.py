@@ -7,7 +7,7 @@ WorkerError                carries the wire's ErrorCode, and the node and input 
 ├── InputNotFound          no object under an input's key
 ├── InputCorrupt           an input is too large, has another hash, or isn't a whole image
 ├── InputRefused           an input's URL is one that a worker doesn't read
-├── InputUnreachable       an input's host doesn't answer, or not in time
+├── InputUnavailable       the host of an input's URL doesn't answer, or not in time
 ├── EmbeddingUnusable      a file is no identity embedding
 ├── ResultTooLarge         what was made doesn't fit into RunPod's answer
 ├── ComfyError
@@ -79,11 +79,10 @@ class InputRefused(WorkerError):
     code = ErrorCode.INPUT_REFUSED
 
 
-class InputUnreachable(WorkerError):
-    """The host of an input's URL doesn't answer, fails, or is too slow: it is a store that can't
-    be reached, though not ours."""
+class InputUnavailable(WorkerError):
+    """The host of an input's URL doesn't answer, fails, or is too slow."""
 
-    code = ErrorCode.STORE_UNAVAILABLE
+    code = ErrorCode.INPUT_UNAVAILABLE
 
 
 class ResultTooLarge(WorkerError):

@@ -17,7 +17,6 @@ from typing import Any, Final, Protocol
 from contract.errors import ErrorCode
 from contract.job import SlotValue
 from handler.embedding_file import SUFFIX as EMBEDDING_SUFFIX
-from handler.end_mark import with_end_mark
 from handler.errors import ComfyBootFailed, NodeFailed, Unfit, UnknownWorkflow, WorkerError
 from handler.exchange import DROP_INS, exchanged, raw_slots
 from handler.failures import to_job_error
@@ -27,10 +26,8 @@ from handler.pages import RUN_PREFIX
 from handler.pixels import SUFFIX as PIXELS_SUFFIX
 from handler.pixels import decoded
 from handler.ports import Clock, Comfy, Step
+from handler.settle import SETTLE_NODE
 from handler.slots import FILE_SLOTS, Slot
-
-SETTLE_NODE: Final = "FoxetalesSettle"
-"""Takes what ComfyUI has loaded out of its garbage collector."""
 
 _TEXT: Final = "warm-up"
 _SEED: Final = 0
@@ -112,7 +109,7 @@ class Fitness:
         """
         known = self._engine.node_classes()
         self._workflows.check_nodes(known)
-        if lacking := sorted(DROP_INS - known):
+        if lacking := sorted((DROP_INS | {SETTLE_NODE}) - known):
             raise Unfit(f"this ComfyUI's Foxetales node pack lacks {', '.join(lacking)}")
 
     def comfyui_is_up(self) -> None:
@@ -140,13 +137,17 @@ class Fitness:
         """Render each required workflow once, unless that is off; then let ComfyUI settle.
 
         Raises:
-            Unfit: one of them can't be rendered, for another reason than that there is no face.
+            Unfit: one of them can't be rendered, for another reason than that there is no face;
+                or ComfyUI can't settle.
             ComfyBootFailed: ComfyUI died, and didn't come back.
         """
         if self._demands.warm_up:
             for workflow in self._required():
                 await self._render(workflow)
-        await self._settle()
+        try:
+            await self._comfy.settle()
+        except WorkerError as error:
+            raise Unfit(f"ComfyUI can't settle: {error}") from error
 
     def _required(self) -> list[Workflow]:
         found = []
@@ -200,20 +201,6 @@ class Fitness:
             if model.folder == _PULID_FOLDER:
                 return self._models.sha256(model.folder, model.file) or "0" * 64
         return "0" * 64  # it loads none, so it can't mind
-
-    async def _settle(self) -> None:
-        """Once everything that stays is loaded."""
-        if SETTLE_NODE not in self._engine.node_classes():
-            log.warning("the node pack has no %s: ComfyUI will pause every 10 s", SETTLE_NODE)
-            return
-        run = f"{RUN_PREFIX}{secrets.token_hex(8)}"
-        settle = {"settle": {"class_type": SETTLE_NODE, "inputs": {}}}
-        try:
-            await self._comfy.render(with_end_mark(settle, f"{run}/settled"), _ignore)
-        except WorkerError as error:
-            raise Unfit(f"ComfyUI can't settle: {error}") from error
-        finally:
-            await self._comfy.discard(run)
 
 
 def picture(size: int, *, is_mask: bool) -> bytes:

@@ -101,7 +101,7 @@ class EmbeddingSource:
     async def _find(self) -> Embedding | None:
         """The stored embedding, or None if there is none that may be used."""
         try:
-            data = await asyncio.to_thread(self._at.store.get, self._key, MAX_EMBEDDING_BYTES)
+            data = await self._at.store.get(self._key, MAX_EMBEDDING_BYTES)
             record = read_record(data)
         except ObjectNotFound:
             return None
@@ -115,9 +115,8 @@ class EmbeddingSource:
         return Embedding(data, record)
 
     async def _put(self, data: bytes) -> StoreError | None:
-        store = self._at.store
         try:
-            await asyncio.to_thread(store.put, self._key, data, "application/octet-stream")
+            await self._at.store.put(self._key, data, "application/octet-stream")
         except StoreError as error:
             log.warning("identity not stored: %s", error, extra=self._tags)
             return error

@@ -8,8 +8,9 @@ from contract.job import ObjectRef
 from handler.errors import InputCorrupt
 from handler.images import input_suffix
 from handler.input_cache import InputCache
+from handler.patient_store import PatientStore
 from handler.pixels import decoded
-from handler.ports import Comfy, ObjectStore
+from handler.ports import Comfy
 
 MAX_INPUT_BYTES = 32 * 1024 * 1024
 PIXELS_SUFFIX = ".npy"
@@ -23,7 +24,7 @@ class JobInputs:
     """
 
     def __init__(
-        self, store: ObjectStore, comfy: Comfy, run: str, cache: InputCache | None = None
+        self, store: PatientStore, comfy: Comfy, run: str, cache: InputCache | None = None
     ) -> None:
         self._store = store
         self._comfy = comfy
@@ -88,36 +89,38 @@ class JobInputs:
         return self._fetches[ref, raw]
 
     async def _stage_file(self, ref: ObjectRef) -> str:
-        def checked() -> tuple[str, bytes]:
-            digest, data = self._read(ref)
-            return digest + input_suffix(data, _label(ref)), data
-
-        return await self.stage(*await asyncio.to_thread(checked))
+        data = await self._store.get(ref.key, MAX_INPUT_BYTES)
+        return await self.stage(await asyncio.to_thread(_file_name, ref, data), data)
 
     async def _stage_pixels(self, ref: ObjectRef) -> str:
-        return await self.stage(*await asyncio.to_thread(self._pixels, ref))
-
-    def _pixels(self, ref: ObjectRef) -> tuple[str, bytes]:
-        """The name and the pixels of an image."""
-        kept = None if self._cache is None else self._cache.get(ref)
+        kept = None if self._cache is None else await asyncio.to_thread(self._cache.get, ref)
         if kept is not None:
-            return f"{ref.sha256}{PIXELS_SUFFIX}", kept
-        digest, data = self._read(ref)
+            return await self.stage(f"{ref.sha256}{PIXELS_SUFFIX}", kept)
+        data = await self._store.get(ref.key, MAX_INPUT_BYTES)
+        return await self.stage(*await asyncio.to_thread(self._pixels, ref, data))
+
+    def _pixels(self, ref: ObjectRef, data: bytes) -> tuple[str, bytes]:
+        """The name and the pixels of an image."""
+        name = _digest(ref, data) + PIXELS_SUFFIX
         pixels = decoded(data, _label(ref))
         if self._cache is not None:
             self._cache.put(ref, pixels)
-        return digest + PIXELS_SUFFIX, pixels
+        return name, pixels
 
-    def _read(self, ref: ObjectRef) -> tuple[str, bytes]:
-        """The SHA-256 and the bytes of an object, if they are the expected ones.
 
-        A file is named by what is in it: two keys that end alike can't take each other's place.
-        """
-        data = self._store.get(ref.key, MAX_INPUT_BYTES)
-        digest = hashlib.sha256(data).hexdigest()
-        if ref.sha256 not in (None, digest):
-            raise InputCorrupt(f"{_label(ref)} does not have the expected SHA-256")
-        return digest, data
+def _file_name(ref: ObjectRef, data: bytes) -> str:
+    return _digest(ref, data) + input_suffix(data, _label(ref))
+
+
+def _digest(ref: ObjectRef, data: bytes) -> str:
+    """The SHA-256 of an object's bytes, if they are the expected ones.
+
+    A file is named by what is in it: two keys that end alike can't take each other's place.
+    """
+    digest = hashlib.sha256(data).hexdigest()
+    if ref.sha256 not in (None, digest):
+        raise InputCorrupt(f"{_label(ref)} does not have the expected SHA-256")
+    return digest
 
 
 def _label(ref: ObjectRef) -> str:

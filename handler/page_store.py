@@ -2,24 +2,19 @@
 
 import asyncio
 import hashlib
-import logging
 from dataclasses import dataclass
 from typing import Final
 
 from contract.result import StoredImage
-from handler.backoff import Backoff
 from handler.images import png_size
+from handler.patient_store import PatientStore
 from handler.pixels import encoded, note_of
-from handler.ports import Clock, ObjectStore
-from storage.errors import ObjectNotFound, ObjectTooLarge, StoreRefused, StoreUnavailable
+from storage.errors import ObjectNotFound, ObjectTooLarge
 
 MAX_PAGE_BYTES: Final = 128 * 1024 * 1024
 """More than any page has: 6000 × 6000 pixels that can't be compressed."""
 
-_TRIES: Final = 5
 _CONTENT_TYPE: Final = "image/png"
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,10 +55,8 @@ def as_png(data: bytes, raw: bool, digest: str) -> Png:
 class PageStore:
     """The pages of one job in the object store."""
 
-    def __init__(self, store: ObjectStore, clock: Clock, job_id: str) -> None:
+    def __init__(self, store: PatientStore) -> None:
         self._store = store
-        self._clock = clock
-        self._tags = {"job_id": job_id}
 
     async def find(self, key: str, digest: str) -> Png | None:
         """Return the page under ``key`` if it is whole and made from the same.
@@ -71,45 +64,34 @@ class PageStore:
         Raises:
             StoreError: the store can't be read.
         """
-        return await asyncio.to_thread(self._find, key, digest)
+        try:
+            data = await self._store.get(key, MAX_PAGE_BYTES)
+        except (ObjectNotFound, ObjectTooLarge):
+            return None
+        return await asyncio.to_thread(_if_made_from, digest, data)
 
     async def keep(self, key: str, png: Png) -> tuple[Png, bool]:
         """Store a page; return the one that then lies under ``key``, and whether it was there
         before.
 
-        Another worker may have stored the same page meanwhile: then its page stays. A store that
-        is away is tried again, with growing pauses.
+        Another worker may have stored the same page meanwhile: then its page stays.
 
         Raises:
             StoreError.
         """
-        backoff, tries = Backoff(), 0
-        while True:
-            await self._clock.sleep(backoff.next())
-            try:
-                return await asyncio.to_thread(self._keep, key, png)
-            except StoreUnavailable as error:
-                tries += 1
-                if tries == _TRIES or isinstance(error, StoreRefused):
-                    raise
-                log.warning("page not stored, trying again: %s", error, extra=self._tags)
-
-    def _keep(self, key: str, png: Png) -> tuple[Png, bool]:
-        if self._store.put_new(key, png.data, _CONTENT_TYPE):
+        if await self._store.put_new(key, png.data, _CONTENT_TYPE):
             return png, False
-        there = self._find(key, png.digest)
+        there = await self.find(key, png.digest)
         if there is not None:
             # Our own bytes: an upload arrived whose answer got lost.
             return there, there.sha256 != png.sha256
-        self._store.put(key, png.data, _CONTENT_TYPE)
+        await self._store.put(key, png.data, _CONTENT_TYPE)
         return png, False
 
-    def _find(self, key: str, digest: str) -> Png | None:
-        try:
-            data = self._store.get(key, MAX_PAGE_BYTES)
-        except (ObjectNotFound, ObjectTooLarge):
-            return None
-        if note_of(data) != digest:
-            return None
-        width, height = png_size(data)
-        return Png(data, hashlib.sha256(data).hexdigest(), width, height, digest)
+
+def _if_made_from(digest: str, data: bytes) -> Png | None:
+    """The page in ``data`` if that is its note; raises OutputMissing if it isn't whole."""
+    if note_of(data) != digest:
+        return None
+    width, height = png_size(data)
+    return Png(data, hashlib.sha256(data).hexdigest(), width, height, digest)

@@ -68,6 +68,14 @@ class Comfy(Protocol):
             ComfyUnreachable.
         """
 
+    async def settle(self) -> None:
+        """Take what is loaded out of the garbage collector, if that is worth it: nothing is done
+        if no graph was rendered since the last time, or if it isn't running.
+
+        Raises:
+            ComfyError: any of its kinds.
+        """
+
     async def discard(self, run: str) -> None:
         """Remove every input and output file of ``run``. Never raises."""
 

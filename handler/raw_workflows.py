@@ -37,6 +37,7 @@ from handler.graph import FilledGraph, Graph
 from handler.inputs import MAX_INPUT_BYTES
 from handler.invalid import problems_of
 from handler.pages import RUN_PREFIX
+from handler.patient_store import PatientStore
 from handler.ports import Clock, Comfy, ObjectStore, Rendered, Step
 from handler.recovery import Recovery
 from storage.errors import StoreError
@@ -154,16 +155,16 @@ class RawWorkflows:
             asyncio.CancelledError: the only exception.
         """
         run, tags = f"{RUN_PREFIX}{secrets.token_hex(8)}", {"job_id": job_id}
-        tries = _Tries(self._comfy, run)
+        tries, store = _Tries(self._comfy, run), PatientStore(self._store, self._clock, job_id)
         recovery = Recovery(tries, self._clock, job_id)
         log.info("raw workflow begins", extra=tags)
         try:
             job = parse_raw(raw)
             async with asyncio.timeout(job.deadline_s) as limit:
-                staged = await self._stage(job, run)
+                staged = await self._stage(job, run, store)
                 graph = tries.prepare(job.workflow, staged)
                 await recovery.render(graph, _ignore)
-                answer = await self._result(job, tries.folder, job_id)
+                answer = await self._result(job, tries.folder, job_id, store)
         except TimeoutError as late:
             answer = _failed(
                 DeadlineExceeded("not done in time") if limit.expired() else late, tags
@@ -176,54 +177,32 @@ class RawWorkflows:
         log.info("raw workflow ends", extra={**tags, "status": outcome})
         return {**answer, "refresh_worker": True} if recovery.doubtful else answer
 
-    async def _stage(self, job: RawJob, run: str) -> dict[str, str]:
+    async def _stage(self, job: RawJob, run: str, store: PatientStore) -> dict[str, str]:
         """Make the job's images input files; return name → file."""
         staged = {}
         for number, image in enumerate(job.images or ()):
-            data = await asyncio.to_thread(self._bytes_of, image, f"images.{number}")
+            data = await self._bytes_of(image, f"images.{number}", store)
             name = hashlib.sha256(data).hexdigest() + _suffix(image.name)
             staged[image.name] = await self._comfy.stage(run, name, data)
         return staged
 
-    def _bytes_of(self, image: RawImage, place: str) -> bytes:
+    async def _bytes_of(self, image: RawImage, place: str, store: PatientStore) -> bytes:
         if image.key is not None:
-            return self._store.get(image.key, MAX_INPUT_BYTES)
+            return await store.get(image.key, MAX_INPUT_BYTES)
         if image.url is not None:
-            return self._read_url(image.url)
-        text = (image.image or "").rpartition(",")[2]  # after the head of a data URI
-        try:
-            data = base64.b64decode("".join(text.split()), validate=True)
-        except binascii.Error:
-            raise InputCorrupt(f"{place}.image is not base64") from None
-        if not data or len(data) > MAX_INPUT_BYTES:
-            raise InputCorrupt(f"{place}.image is empty, or has over {MAX_INPUT_BYTES} bytes")
-        return data
+            return await asyncio.to_thread(self._read_url, image.url)
+        return await asyncio.to_thread(_from_base64, image.image or "", place)
 
-    async def _result(self, job: RawJob, folder: str, job_id: str) -> dict[str, Any]:
+    async def _result(
+        self, job: RawJob, folder: str, job_id: str, store: PatientStore
+    ) -> dict[str, Any]:
         files = await asyncio.to_thread(saved_files, self._outputs / folder)
         if not files:
             return {"status": "success_no_images", "images": []}
         if self._link is None:
             return await asyncio.to_thread(_encoded, files)
         prefix = job.key_prefix or f"raw/{job_id}"
-        return await asyncio.to_thread(self._stored, files, prefix, self._link)
-
-    def _stored(
-        self, files: list[Saved], prefix: str, link: Callable[[str], str]
-    ) -> dict[str, Any]:
-        entries, errors = [], []
-        for file in files:
-            content_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-            try:
-                key = raw_output_key(prefix, file.name)
-                self._store.put(key, file.path.read_bytes(), content_type)
-            except (StoreError, ValueError) as error:
-                errors.append(f"a file was not stored: {error}")
-            else:
-                entries.append((file, {"type": "s3_url", "data": link(key)}))
-        if not entries:
-            raise OutputMissing("; ".join(errors))
-        return _listed(entries) | ({"errors": errors} if errors else {})
+        return await _stored(files, prefix, store, self._link)
 
 
 class _Tries:
@@ -263,6 +242,9 @@ class _Tries:
 
     async def free(self) -> None:
         await self._comfy.free()
+
+    async def settle(self) -> None:
+        await self._comfy.settle()
 
     async def discard(self, run: str) -> None:
         await self._comfy.discard(run)
@@ -329,6 +311,35 @@ def _prefix(node_id: str, value: Any) -> str:
     except ValueError as error:
         place = node_id if re.fullmatch(r"[A-Za-z0-9:_-]{1,40}", node_id) else "?"
         raise InvalidJob(f"workflow.{place}.inputs.{_PREFIX_INPUT}: {error}") from None
+
+
+def _from_base64(image: str, place: str) -> bytes:
+    text = image.rpartition(",")[2]  # after the head of a data URI
+    try:
+        data = base64.b64decode("".join(text.split()), validate=True)
+    except binascii.Error:
+        raise InputCorrupt(f"{place}.image is not base64") from None
+    if not data or len(data) > MAX_INPUT_BYTES:
+        raise InputCorrupt(f"{place}.image is empty, or has over {MAX_INPUT_BYTES} bytes")
+    return data
+
+
+async def _stored(
+    files: list[Saved], prefix: str, store: PatientStore, link: Callable[[str], str]
+) -> dict[str, Any]:
+    entries, errors = [], []
+    for file in files:
+        content_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        try:
+            key = raw_output_key(prefix, file.name)
+            await store.put(key, await asyncio.to_thread(file.path.read_bytes), content_type)
+        except (StoreError, ValueError) as error:
+            errors.append(f"a file was not stored: {error}")
+        else:
+            entries.append((file, {"type": "s3_url", "data": link(key)}))
+    if not entries:
+        raise OutputMissing("; ".join(errors))
+    return _listed(entries) | ({"errors": errors} if errors else {})
 
 
 def _encoded(files: list[Saved]) -> dict[str, Any]:

@@ -86,7 +86,7 @@ class Rendering:
         self._plans = plans
         self._reporter = workspace.reporter
         self._identity = None if identity is None else SharedEmbedding(identity, workspace)
-        self._pages = PageStore(workspace.store, workspace.clock, workspace.job_id)
+        self._pages = PageStore(workspace.store)
         self._in_flight = asyncio.Semaphore(PAGES_IN_FLIGHT)
         self._line = _Line(len(plans), PAGES_QUEUED)
         self._unrendered: set[asyncio.Task[None]] = set()

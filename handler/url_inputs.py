@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import SplitResult, quote, urlsplit
 
-from handler.errors import InputCorrupt, InputNotFound, InputRefused, InputUnreachable
+from handler.errors import InputCorrupt, InputNotFound, InputRefused, InputUnavailable
 
 MAX_URL_BYTES: Final = 32 * 1024 * 1024
 
@@ -84,16 +84,16 @@ class UrlInputs:
                 else than 200, a redirection for example.
             InputNotFound: there is nothing.
             InputCorrupt: it is too large.
-            InputUnreachable: its host can't be reached, fails, or is too slow: later, perhaps.
+            InputUnavailable: its host can't be reached, fails, or is too slow: later, perhaps.
         """
         parts = self._checked(url)
         host = parts.hostname or ""
-        error = InputUnreachable(f"the host {host} has no address")
+        error = InputUnavailable(f"the host {host} has no address")
         with _Limit(self._network.total_s) as limit:
             for address in self._addresses(host):
                 try:
                     return self._read(host, address, _target(parts), limit)
-                except InputUnreachable as unreachable:
+                except InputUnavailable as unreachable:
                     error = unreachable  # a host may have addresses that lead nowhere from here
                     if limit.passed:
                         break
@@ -119,7 +119,7 @@ class UrlInputs:
         try:
             addresses = self._network.resolve(host)
         except OSError:
-            raise InputUnreachable(f"the host {host} can't be resolved") from None
+            raise InputUnavailable(f"the host {host} can't be resolved") from None
         if not all(self._network.is_public(address) for address in addresses):
             raise InputRefused(f"the host {host} has an address that is not public")
         return addresses
@@ -199,7 +199,7 @@ def _translated(host: str, limit: _Limit) -> Iterator[None]:
         raise InputRefused(f"the host {host} has no valid certificate") from None
     except (OSError, http.client.HTTPException) as error:
         reason = "is too slow" if limit.passed else f"failed: {type(error).__name__}"
-        raise InputUnreachable(f"the host {host} {reason}") from None
+        raise InputUnavailable(f"the host {host} {reason}") from None
 
 
 def _check_status(host: str, status: int) -> None:
@@ -208,7 +208,7 @@ def _check_status(host: str, status: int) -> None:
     if status in _GONE:
         raise InputNotFound(f"the host {host} answered {status} to an input's URL")
     if status >= 500 or status in _LATER:
-        raise InputUnreachable(f"the host {host} answered {status}")
+        raise InputUnavailable(f"the host {host} answered {status}")
     raise InputRefused(f"the host {host} answered {status} to an input's URL")
 
 

@@ -24,6 +24,7 @@ from handler.input_cache import InputCache
 from handler.inputs import JobInputs
 from handler.invalid import problems_of
 from handler.pages import RUN_PREFIX, plan_identity, plan_pages
+from handler.patient_store import PatientStore
 from handler.ports import Clock, Comfy, ObjectStore, ProgressSink
 from handler.progress import ProgressReporter
 from handler.raw_workflows import RawWorkflows, raw_input
@@ -33,6 +34,7 @@ from handler.workspace import Workspace
 
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
 _CANCEL_S = 0.5  # for the last message of a cancelled job
+_SETTLE_S = 10.0  # it takes less than one, and RunPod waits for the answer
 
 EndStatus = Literal[JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED]
 
@@ -94,17 +96,17 @@ class Worker:
         runpod_id, given = str(runpod_job.get("id", "")), runpod_job.get("input")
         raw = raw_input(given)
         if raw is not None and self._raw is not None:
-            return self._counted(await self._raw.answer(raw, runpod_id))
+            return await self._ended(await self._raw.answer(raw, runpod_id))
         sink = self._open_sink(runpod_id)
         try:
             job = self._accepted(given, is_raw=raw is not None)
         except InvalidJob as error:
             result = self._refusal(given, runpod_id, error)
             await sink.send_result(result)
-            return self._counted(_answer(result))
+            return await self._ended(_answer(result))
         if isinstance(job, HealthJob):
             return await self._health_report(job)
-        return self._counted(await self._run(job, sink))
+        return await self._ended(await self._run(job, sink))
 
     def _accepted(self, given: Any, *, is_raw: bool) -> PagesJob | IdentityJob | HealthJob:
         if is_raw:
@@ -122,9 +124,17 @@ class Worker:
             return {"error": to_job_error(error).model_dump_json()}
         return report.model_dump(mode="json")
 
-    def _counted(self, answer: dict[str, Any]) -> dict[str, Any]:
+    async def _ended(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """Count a job, and let ComfyUI settle if the job has made it load anew: now, that is
+        between two jobs and not between two pages."""
         if self._health is not None:
             self._health.jobs_done += 1
+        if "refresh_worker" not in answer:
+            try:
+                async with asyncio.timeout(_SETTLE_S):
+                    await self._comfy.settle()
+            except Exception as error:  # the job is none the worse for it
+                log.warning("ComfyUI doesn't settle: %s: %s", type(error).__name__, error)
         return answer
 
     async def _run(self, job: PagesJob | IdentityJob, sink: ProgressSink) -> dict[str, Any]:
@@ -150,14 +160,15 @@ class Worker:
 
     async def _carry_out(self, run: "_Run") -> None:
         job, folder = run.job, f"{RUN_PREFIX}{secrets.token_hex(8)}"
+        store = PatientStore(self._store, self._clock, job.job_id)
         workspace = Workspace(
             job_id=job.job_id,
             run=folder,
             comfy=self._comfy,
-            store=self._store,
+            store=store,
             clock=self._clock,
             reporter=run.reporter,
-            inputs=JobInputs(self._store, self._comfy, folder, self._cache),
+            inputs=JobInputs(store, self._comfy, folder, self._cache),
             recovery=run.recovery,
         )
         if isinstance(job, IdentityJob):

@@ -9,7 +9,8 @@ from typing import Any
 from handler.errors import DeadlineExceeded
 from handler.graph import FilledGraph
 from handler.inputs import JobInputs
-from handler.ports import Clock, Comfy, ObjectStore, Rendered, Step
+from handler.patient_store import PatientStore
+from handler.ports import Clock, Comfy, Rendered, Step
 from handler.progress import ProgressReporter
 from handler.recovery import Recovery
 
@@ -38,7 +39,7 @@ class Workspace:
     job_id: str
     run: str
     comfy: Comfy
-    store: ObjectStore
+    store: PatientStore
     clock: Clock
     reporter: ProgressReporter
     inputs: JobInputs

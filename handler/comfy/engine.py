@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,7 +17,9 @@ from handler.comfy.process import ComfyProcess
 from handler.comfy.threads import in_own_thread
 from handler.errors import ComfyDied, ComfyUnreachable, OutputMissing, PromptInterrupted
 from handler.graph import FilledGraph
+from handler.pages import RUN_PREFIX
 from handler.ports import Clock, Rendered, Step
+from handler.settle import settle_graph
 
 _DEATH_S = 2.0  # a closed connection comes before the end of the process by this much at most
 
@@ -59,6 +62,10 @@ class ComfyEngine:
         self._line, self._line_of = Line(), process.client
         self._backoff = Backoff()
         self._boot: asyncio.Task[ComfyClient] | None = None
+        # The run of ComfyUI that has rendered a graph since it was freed; and the one that has
+        # settled, with whether it had rendered one by then.
+        self._loaded: ComfyClient | None = None
+        self._settled: tuple[ComfyClient, bool] | None = None
 
     async def ensure_running(self) -> None:
         """See :class:`handler.ports.Comfy`. Callers at the same time share one boot, and its
@@ -75,9 +82,23 @@ class ComfyEngine:
 
     async def free(self) -> None:
         """See :class:`handler.ports.Comfy`. A ComfyUI that isn't there holds no memory."""
+        self._loaded = self._settled = None
         client = self._process.client
         if client is not None:
             await asyncio.to_thread(client.free)
+
+    async def settle(self) -> None:
+        """See :class:`handler.ports.Comfy`. Another boot, or ``free``, makes it worth it again;
+        so does the first graph after either, which loads the models."""
+        client, loaded = self._process.client, self._loaded
+        if client is None or self._settled == (client, client is loaded):
+            return
+        run = f"{RUN_PREFIX}{secrets.token_hex(8)}"
+        try:
+            await self.render(settle_graph(run), _ignore)
+        finally:
+            await self.discard(run)
+        self._loaded, self._settled = loaded, (client, client is loaded)
 
     async def render(self, graph: FilledGraph, on_step: Callable[[Step], None]) -> Rendered:
         """See :class:`handler.ports.Comfy`."""
@@ -100,6 +121,7 @@ class ComfyEngine:
         async with self._taken_back(run, work, client):
             rendered = await asyncio.shield(work)
         self._backoff.reset()
+        self._loaded = client
         return rendered
 
     async def _ready(self) -> ComfyClient:
@@ -173,6 +195,10 @@ class ComfyEngine:
         return Rendered(
             data, times.queue_ms, times.render_ms, times.began, times.ended, times.node_ms
         )
+
+
+def _ignore(_: Step) -> None:
+    """Nobody waits for the progress of settling."""
 
 
 def _let_go(work: "asyncio.Future[Rendered]") -> None:

@@ -12,29 +12,38 @@ from contract.keys import page_key, template_key
 from handler.ports import ObjectStore
 from tests.handler.tiny import write_workflow
 
-SHORT, LONG, LARGE = "short_page", "long_page", "large_page"
-NODES: Final = {SHORT: 1, LONG: 10, LARGE: 10}
+SHORT, LONG, LARGE, DEADLY = "short_page", "long_page", "large_page", "deadly_page"
+NODES: Final = {SHORT: 1, LONG: 10, LARGE: 10, DEADLY: 1}
 """How many nodes of a page take time; between two of them ComfyUI can be interrupted."""
 
-NODE_S: Final = {SHORT: 0.3, LONG: 0.15, LARGE: 0.1}
+NODE_S: Final = {SHORT: 0.3, LONG: 0.15, LARGE: 0.1, DEADLY: 0.5}
 NUMBERS: Final = range(1, 5)
 """The pages that there is art for."""
 
-_EDGE: Final = {SHORT: 64, LONG: 64, LARGE: 512}
+_EDGE: Final = {SHORT: 64, LONG: 64, LARGE: 512, DEADLY: 64}
 _FIXED_TIME = ROOT / "benchmarks" / "overhead" / "nodes" / "fixed_time"
+_DEADLY = Path(__file__).with_name("nodes") / "deadly"
 
 
 def write_workflows(folder: Path) -> None:
-    """Each loads its art, works on it for a while, and saves it."""
+    """Each loads its art, works on it for a while, and saves it. A page of ``DEADLY`` has a slot
+    ``text`` besides, and ends ComfyUI if that is ``deadly``."""
     for name, count in NODES.items():
-        write_workflow(folder, _graph(count, NODE_S[name]), _slots(name), name)
+        graph, slots = _graph(count, NODE_S[name]), _slots(name)
+        if name == DEADLY:
+            graph["end"] = _node("EndIf", image=graph["save"]["inputs"]["images"], text="")
+            graph["save"]["inputs"]["images"] = ["end", 0]
+            text = {"node": "end", "input": "text", "type": "text", "required": False}
+            slots["slots"]["text"] = text
+        write_workflow(folder, graph, slots, name)
 
 
 def link_nodes(base: Path) -> None:
-    """Put the nodes that take time into a ComfyUI's base directory."""
+    """Put the nodes of these pages into a ComfyUI's base directory."""
     folder = base / "custom_nodes"
     folder.mkdir(parents=True)
-    (folder / "fixed_time").symlink_to(_FIXED_TIME, target_is_directory=True)
+    for nodes in (_FIXED_TIME, _DEADLY):
+        (folder / nodes.name).symlink_to(nodes, target_is_directory=True)
 
 
 def write_art(store: ObjectStore) -> None:
@@ -46,13 +55,17 @@ def write_art(store: ObjectStore) -> None:
             store.put(_art_key(name, number), png, "image/png")
 
 
-def pages_job(owner: str, name: str = SHORT, pages: int = len(NUMBERS)) -> PagesJob:
-    """The first ``pages`` pages of a workflow, for an owner of their own."""
+def pages_job(
+    owner: str, name: str = SHORT, pages: int = len(NUMBERS), deadly: int | None = None
+) -> PagesJob:
+    """The first ``pages`` pages of a workflow, for an owner of their own. The page ``deadly``
+    ends ComfyUI."""
     tasks = [
         PageTask(
             page_number=number,
             output_key=page_key(owner, number),
             seed=number,
+            slots={"text": "deadly"} if number == deadly else {},
             assets={"background": ObjectRef(key=_art_key(name, number))},
         )
         for number in NUMBERS[:pages]

@@ -175,8 +175,12 @@ class Site:
 
     def has_logged(self, worker: str, text: str) -> bool:
         """Whether a worker, or the SDK in it, has logged a line that holds ``text``."""
+        return self.times_logged(worker, text) > 0
+
+    def times_logged(self, worker: str, text: str) -> int:
+        """How many lines that hold ``text`` a worker, or the SDK in it, has logged."""
         lines = (self.folder / f"{worker}.log").read_text().splitlines()
-        return any(text in line for line in lines)
+        return sum(text in line for line in lines)
 
     def assert_tidy(self) -> None:
         """Nothing of any job is left: no file on its way, no process too many."""

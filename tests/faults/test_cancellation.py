@@ -12,6 +12,7 @@ pytestmark = pytest.mark.comfyui
 
 
 def test_a_job_that_is_cancelled_in_runpods_queue_is_never_begun(site: Site) -> None:
+    """RunPod doesn't give it to any worker; nothing of ours has a part in it."""
     running = [pages_job(f"in-front-{number}", LONG, pages=1) for number in site.workers]
     runpod_ids = [site.submit(job) for job in running]
     for runpod_id in runpod_ids:

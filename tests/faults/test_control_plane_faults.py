@@ -4,19 +4,28 @@ import pytest
 
 from contract.result import JobResult
 from contract.status import JobStatus
-from tests.faults.pages import pages_job
+from tests.faults.pages import LONG, pages_job
 from tests.faults.site import Site
 
 pytestmark = pytest.mark.comfyui
 
 
-def test_a_job_is_taken_after_too_many_requests(site: Site) -> None:
-    site.arm("job-take", 429, count=2)
-    job = pages_job("take-refused", pages=1)
+@pytest.mark.parametrize("status", [429, 500])
+def test_a_job_is_taken_although_runpod_refused_to_give_one(site: Site, status: int) -> None:
+    """The SDK asks again by itself; nothing of ours has a part in it."""
+    running = [pages_job(f"before-take-{status}-{name}", LONG, pages=1) for name in site.workers]
+    runpod_ids = [site.submit(each) for each in running]
+    for runpod_id in runpod_ids:
+        site.worker_of(runpod_id)  # from now on nobody asks for a job
+    site.arm("job-take", status, count=len(site.workers))
+    job = pages_job(f"take-{status}", pages=1)
     site.completed(job, site.submit(job))
+    for each, runpod_id in zip(running, runpod_ids, strict=True):
+        site.completed(each, runpod_id)
 
 
 def test_a_result_that_runpod_fails_to_take_is_posted_again(site: Site) -> None:
+    """By the SDK, three times in all; nothing of ours has a part in it."""
     site.arm("job-done", 500, count=1)
     job = pages_job("done-failed", pages=1)
     site.completed(job, site.submit(job))

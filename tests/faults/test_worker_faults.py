@@ -64,6 +64,7 @@ def test_the_pages_that_a_killed_worker_has_stored_are_not_rendered_again(site: 
 def test_a_worker_that_is_told_to_stop_ends_its_job_first_and_leaves_nothing(
     tmp_path: Path,
 ) -> None:
+    """That the job ends first is the SDK's doing; that nothing is left is ours."""
     name, store = "worker-1", FolderStore(tmp_path / "store")
     write_art(store)
     with running_site(tmp_path, workers=0, store=store) as site:

@@ -12,6 +12,7 @@ from PIL import Image
 from contract.result import JobResult, Progress
 from handler.errors import WorkerError
 from handler.graph import FilledGraph
+from handler.patient_store import PatientStore
 from handler.pixels import decoded
 from handler.ports import Rendered, Step
 from storage.errors import ObjectNotFound, ObjectTooLarge, StoreError
@@ -118,11 +119,17 @@ class MemoryStore:
         return self.objects[key]
 
 
+def patient(store: MemoryStore) -> PatientStore:
+    """The store as a job uses it, by a clock whose pauses take no time."""
+    return PatientStore(store, FakeClock(), "job-1")
+
+
 class FakeComfy:
     """A ComfyUI that paints one colour, and takes everybody for ``identity``. It executes one graph
     at a time, in the order in which they come. ``failures`` are raised by the graphs to come, in
     order; None among them is a success. With ``hangs`` a graph ends only by cancellation. By its
-    clock a graph takes a second, and a second goes by between two of them."""
+    clock a graph takes a second, and a second goes by between two of them. ``settled_after`` is how
+    many graphs it had been given each time that it was to settle."""
 
     def __init__(self, *failures: WorkerError | None, hangs: bool = False) -> None:
         self.failures = list(failures)
@@ -131,6 +138,8 @@ class FakeComfy:
         self.boots = 0
         self.boot_failure: WorkerError | None = None
         self.freed = 0
+        self.settled_after: list[int] = []
+        self.settle_failure: WorkerError | None = None
         self.graphs: list[FilledGraph] = []
         self.executed = 0
         self.waiting = 0
@@ -194,6 +203,11 @@ class FakeComfy:
 
     async def free(self) -> None:
         self.freed += 1
+
+    async def settle(self) -> None:
+        self.settled_after.append(len(self.graphs))
+        if self.settle_failure is not None:
+            raise self.settle_failure
 
     async def discard(self, run: str) -> None:
         self.files.pop(run, None)

@@ -43,6 +43,10 @@ def filled(graph: dict[str, Any]) -> FilledGraph:
     return FilledGraph(copy.deepcopy(graph), "save", titles)
 
 
+def ignore(_: Step) -> None:
+    """Progress is of no interest."""
+
+
 def prefix() -> str:
     return f"job_{uuid.uuid4().hex}/page"
 
@@ -252,6 +256,43 @@ async def test_freeing_forgets_what_was_cached(engine: ComfyEngine) -> None:
     await engine.free()
     await asyncio.sleep(0.2)
     assert (await Page(engine, graph).task).data
+
+
+class Counting(ComfyEngine):
+    """Counts the graphs that it is given, its own among them."""
+
+    graphs = 0
+
+    async def render(self, graph: FilledGraph, on_step: Callable[[Step], None]) -> Rendered:
+        self.graphs += 1
+        return await super().render(graph, on_step)
+
+    async def settles(self) -> int:
+        """Let it settle twice; say how many graphs that took."""
+        before = self.graphs
+        await self.settle()
+        await self.settle()
+        return self.graphs - before
+
+
+async def test_comfyui_settles_once_after_each_boot_and_each_time_that_it_was_freed(
+    comfy_process: ComfyProcess, comfy_files: ComfyFiles
+) -> None:
+    engine = Counting(comfy_process, comfy_files, SystemClock(), quiet_timeout_s=60)
+    assert await engine.settles() == 1  # what it has imported
+    await engine.render(quick(), ignore)
+    assert await engine.settles() == 1  # what that has loaded
+    await engine.render(quick(), ignore)
+    assert await engine.settles() == 0
+    await engine.free()
+    await engine.render(quick(), ignore)
+    assert await engine.settles() == 1
+    assert comfy_process.pid is not None
+    os.kill(comfy_process.pid, signal.SIGKILL)
+    await until(lambda: not comfy_process.alive)
+    assert await engine.settles() == 0  # there is none
+    await engine.render(quick(), ignore)
+    assert await engine.settles() == 1
 
 
 async def test_only_the_executed_page_is_blamed_for_a_death_and_one_boot_follows(

@@ -16,10 +16,11 @@ from handler.comfy.process import ComfyProcess
 from handler.embedding_file import read_record
 from handler.errors import ComfyStalled, NodeFailed, Unfit, WorkerError, WorkflowInvalid
 from handler.exchange import DROP_INS
-from handler.fitness import SETTLE_NODE, Demands, Fitness, nobody, picture
+from handler.fitness import Demands, Fitness, nobody, picture
 from handler.graph import FilledGraph, Workflows, load_workflows
 from handler.models import HashCache, ModelFiles
 from handler.ports import Clock, Comfy
+from handler.settle import SETTLE_NODE
 from handler.workflows.model_list import ListedModel
 from tests.handler.conftest import REPOSITORY
 from tests.handler.fakes import EPOCH, FakeClock, FakeComfy
@@ -41,9 +42,9 @@ PULID = b"weights of PuLID"
 class FakeEngine:
     """A ComfyUI process that runs, and has some node classes."""
 
-    def __init__(self, *classes: str) -> None:
+    def __init__(self) -> None:
         self.alive = True
-        self.classes = frozenset(classes) | CORE | IDENTITY | DROP_INS
+        self.classes = CORE | IDENTITY | DROP_INS | {SETTLE_NODE}
 
     def node_classes(self) -> frozenset[str]:
         return self.classes
@@ -57,12 +58,11 @@ class Gym:
         workflows: Workflows,
         *required: tuple[str, int],
         comfy: FakeComfy | None = None,
-        engine: FakeEngine | None = None,
         models: Path = Path("/nowhere"),
         **demands: Any,
     ) -> None:
         self.comfy = comfy or FakeComfy()
-        self.engine = engine or FakeEngine(SETTLE_NODE)
+        self.engine = FakeEngine()
         listed = {("pulid", "p"): ListedModel("pulid", "p", "a" * 64, "MIT", "x")}
         self.fitness = Fitness(
             Demands(required, **{"size": 64, **demands}),
@@ -72,11 +72,6 @@ class Gym:
             comfy=self.comfy,
             clock=FakeClock(),
         )
-
-    @property
-    def rendered(self) -> list[str]:
-        """What each graph was for, by a node that tells."""
-        return ["settle" if "settle" in each.prompt else "page" for each in self.comfy.graphs]
 
 
 class LookingComfy(FakeComfy):
@@ -99,9 +94,10 @@ async def test_each_required_workflow_is_rendered_once_and_then_comfyui_settles(
         gym.fitness.is_warm()
     await gym.fitness.warm_up()
     gym.fitness.is_warm()
-    assert gym.rendered == ["page", "page", "settle"]
+    assert len(gym.comfy.graphs) == 2
+    assert gym.comfy.settled_after == [2]
     assert gym.comfy.files == {}
-    assert len(gym.comfy.discarded) == 3
+    assert len(gym.comfy.discarded) == 2
 
 
 async def test_without_required_workflows_comfyui_settles_and_nothing_else(
@@ -110,23 +106,23 @@ async def test_without_required_workflows_comfyui_settles_and_nothing_else(
     gym = Gym(workflows)
     await gym.fitness.warm_up()
     gym.fitness.is_warm()
-    assert gym.rendered == ["settle"]
+    assert (gym.comfy.graphs, gym.comfy.settled_after) == ([], [0])
 
 
 async def test_a_warm_up_that_is_off_is_not_missed(workflows: Workflows) -> None:
     gym = Gym(workflows, ("tiny", 1), warm_up=False)
     await gym.fitness.warm_up()
     gym.fitness.is_warm()
-    assert gym.rendered == ["settle"]
+    assert (gym.comfy.graphs, gym.comfy.settled_after) == ([], [0])
 
 
-async def test_a_node_pack_that_cannot_settle_is_a_warning(
-    workflows: Workflows, caplog: pytest.LogCaptureFixture
+async def test_a_comfyui_that_cannot_settle_keeps_the_worker_from_starting(
+    workflows: Workflows,
 ) -> None:
-    gym = Gym(workflows, engine=FakeEngine())
-    await gym.fitness.warm_up()
-    assert gym.rendered == []
-    assert SETTLE_NODE in caplog.text
+    gym = Gym(workflows)
+    gym.comfy.settle_failure = ComfyStalled("no progress")
+    with pytest.raises(Unfit, match="ComfyUI can't settle: no progress"):
+        await gym.fitness.warm_up()
 
 
 async def test_pages_are_warmed_up_with_the_pixels_that_jobs_will_send(tmp_path: Path) -> None:
@@ -230,10 +226,11 @@ async def test_nodes_and_comfyui_itself_are_missed(workflows: Workflows) -> None
         gym.fitness.nodes_are_there()
 
 
-async def test_an_older_node_pack_is_named(workflows: Workflows) -> None:
+@pytest.mark.parametrize("node", ["FoxetalesReadMask", SETTLE_NODE])
+async def test_an_older_node_pack_is_named(workflows: Workflows, node: str) -> None:
     gym = Gym(workflows)
-    gym.engine.classes -= {"FoxetalesReadMask"}
-    with pytest.raises(Unfit, match="node pack lacks FoxetalesReadMask"):
+    gym.engine.classes -= {node}
+    with pytest.raises(Unfit, match=f"node pack lacks {node}"):
         gym.fitness.nodes_are_there()
 
 
@@ -289,4 +286,3 @@ async def test_a_real_comfyui_warms_up_and_settles(
     fitness.comfyui_is_up()
     fitness.nodes_are_there()
     assert "tiny v1 is warm" in caplog.text
-    assert "no FoxetalesSettle" not in caplog.text

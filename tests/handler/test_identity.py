@@ -32,6 +32,7 @@ from tests.handler.fakes import (
     identity_input,
     identity_source,
     job_input,
+    patient,
     portrait_input,
 )
 
@@ -327,14 +328,15 @@ async def test_three_workers_render_a_book_with_one_extraction(
 def shared(workflows: Workflows, comfy: FakeComfy, store: MemoryStore) -> SharedEmbedding:
     job, clock = PagesJob.model_validate(portrait_input()), FakeClock()
     assert job.identity is not None
+    job_store = patient(store)
     workspace = Workspace(
         job_id=job.job_id,
         run="job_1",
         comfy=comfy,
-        store=store,
+        store=job_store,
         clock=clock,
         reporter=ProgressReporter(job, 1, RecordingSink(), clock),
-        inputs=JobInputs(store, comfy, "job_1"),
+        inputs=JobInputs(job_store, comfy, "job_1"),
         recovery=Recovery(comfy, clock, job.job_id),
     )
     return SharedEmbedding(plan_identity(job.identity, workflows, "job_1"), workspace)

@@ -13,7 +13,7 @@ from handler.images import input_suffix, png_size
 from handler.input_cache import InputCache
 from handler.inputs import MAX_INPUT_BYTES, JobInputs
 from storage.errors import ObjectNotFound, ObjectTooLarge
-from tests.handler.fakes import FakeComfy, MemoryStore, pixels, png
+from tests.handler.fakes import FakeComfy, MemoryStore, patient, pixels, png
 
 pytestmark = pytest.mark.anyio
 KEY = "photos/x/original.jpg"
@@ -29,7 +29,7 @@ ALL = frozenset({"photo", "one", "two"})
 
 async def test_an_object_is_fetched_once_however_many_pages_use_it() -> None:
     store, comfy = MemoryStore({KEY: png()}), FakeComfy()
-    inputs = JobInputs(store, comfy, "job_1")
+    inputs = JobInputs(patient(store), comfy, "job_1")
     for _ in range(3):
         names = await inputs.names({"photo": ObjectRef(key=KEY)}, ALL)
     assert names == {"photo": f"job_1/{sha256(png())}.npy"}
@@ -38,7 +38,7 @@ async def test_an_object_is_fetched_once_however_many_pages_use_it() -> None:
 
 async def test_a_slot_gets_pixels_or_the_file_itself() -> None:
     comfy = FakeComfy()
-    inputs = JobInputs(MemoryStore({KEY: png()}), comfy, "job_1")
+    inputs = JobInputs(patient(MemoryStore({KEY: png()})), comfy, "job_1")
     refs = {"one": ObjectRef(key=KEY), "two": ObjectRef(key=KEY)}
     names = await inputs.names(refs, frozenset({"two"}))
     assert names == {
@@ -51,7 +51,7 @@ async def test_a_slot_gets_pixels_or_the_file_itself() -> None:
 async def test_files_with_one_basename_do_not_take_each_others_place() -> None:
     store = MemoryStore({"a/original.png": png("red"), "b/original.png": png("blue")})
     comfy = FakeComfy()
-    inputs = JobInputs(store, comfy, "job_1")
+    inputs = JobInputs(patient(store), comfy, "job_1")
     refs = {"one": ObjectRef(key="a/original.png"), "two": ObjectRef(key="b/original.png")}
     names = await inputs.names(refs, ALL)
     files = comfy.files["job_1"]
@@ -71,7 +71,7 @@ async def test_one_content_under_two_keys_is_written_once() -> None:
             return await super().stage(run, name, data)
 
     comfy = Counting()
-    inputs = JobInputs(MemoryStore({"a/x.png": png(), "b/y.png": png()}), comfy, "job_1")
+    inputs = JobInputs(patient(MemoryStore({"a/x.png": png(), "b/y.png": png()})), comfy, "job_1")
     refs = {"one": ObjectRef(key="a/x.png"), "two": ObjectRef(key="b/y.png")}
     names = await inputs.names(refs, ALL)
     assert names["one"] == names["two"]
@@ -80,7 +80,7 @@ async def test_one_content_under_two_keys_is_written_once() -> None:
 
 @pytest.mark.parametrize("raw", [ALL, frozenset[str]()], ids=["pixels", "file"])
 async def test_other_bytes_than_announced_are_refused(raw: frozenset[str]) -> None:
-    inputs = JobInputs(MemoryStore({KEY: png("red")}), FakeComfy(), "job_1")
+    inputs = JobInputs(patient(MemoryStore({KEY: png("red")})), FakeComfy(), "job_1")
     assert await inputs.names({"photo": ObjectRef(key=KEY, sha256=sha256(png("red")))}, raw)
     with pytest.raises(InputCorrupt, match="SHA-256"):
         await inputs.names({"photo": ObjectRef(key=KEY, sha256=sha256(png("blue")))}, raw)
@@ -88,14 +88,14 @@ async def test_other_bytes_than_announced_are_refused(raw: frozenset[str]) -> No
 
 @pytest.mark.parametrize("raw", [ALL, frozenset[str]()], ids=["pixels", "file"])
 async def test_what_is_no_image_is_refused(raw: frozenset[str]) -> None:
-    inputs = JobInputs(MemoryStore({KEY: b"GIF89a"}), FakeComfy(), "job_1")
+    inputs = JobInputs(patient(MemoryStore({KEY: b"GIF89a"})), FakeComfy(), "job_1")
     with pytest.raises(InputCorrupt, match=KEY):
         await inputs.names({"photo": ObjectRef(key=KEY)}, raw)
 
 
 async def test_a_missing_object_is_asked_for_again_by_the_next_page() -> None:
     store = MemoryStore()
-    inputs = JobInputs(store, FakeComfy(), "job_1")
+    inputs = JobInputs(patient(store), FakeComfy(), "job_1")
     with pytest.raises(ObjectNotFound):
         await inputs.names({"photo": ObjectRef(key=KEY)}, ALL)
     store.objects[KEY] = png()
@@ -105,11 +105,13 @@ async def test_a_missing_object_is_asked_for_again_by_the_next_page() -> None:
 async def test_an_object_over_the_limit_is_refused() -> None:
     store = MemoryStore({KEY: b"\0" * (MAX_INPUT_BYTES + 1)})
     with pytest.raises(ObjectTooLarge):
-        await JobInputs(store, FakeComfy(), "job_1").names({"photo": ObjectRef(key=KEY)}, ALL)
+        await JobInputs(patient(store), FakeComfy(), "job_1").names(
+            {"photo": ObjectRef(key=KEY)}, ALL
+        )
 
 
 async def test_closing_gives_up_what_nobody_waits_for() -> None:
-    inputs = JobInputs(MemoryStore(), FakeComfy(), "job_1")
+    inputs = JobInputs(patient(MemoryStore()), FakeComfy(), "job_1")
     inputs.prefetch({"photo": ObjectRef(key=KEY)}, ALL)
     await inputs.close()
 
@@ -125,7 +127,7 @@ async def test_closing_waits_for_a_file_that_is_being_written() -> None:
             return await super().stage(run, name, data)
 
     comfy = Slow()
-    inputs = JobInputs(MemoryStore({KEY: png()}), comfy, "job_1")
+    inputs = JobInputs(patient(MemoryStore({KEY: png()})), comfy, "job_1")
     inputs.prefetch({"photo": ObjectRef(key=KEY)}, ALL)
     await begun.wait()
     closing = asyncio.create_task(inputs.close())
@@ -144,7 +146,7 @@ async def test_template_art_is_fetched_and_decoded_once_for_many_jobs(tmp_path: 
     }
     for run in ("job_1", "job_2"):
         comfy = FakeComfy()
-        names = await JobInputs(store, comfy, run, cache).names(refs, ALL)
+        names = await JobInputs(patient(store), comfy, run, cache).names(refs, ALL)
         assert names["one"] == f"{run}/{sha256(png())}.npy"
         assert comfy.files[run][f"{sha256(png())}.npy"] == pixels()
     assert sorted(store.reads) == [KEY, KEY, key]  # the child's photo each time

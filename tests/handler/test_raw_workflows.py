@@ -176,8 +176,14 @@ async def test_what_one_file_loses_in_the_store_is_an_error_beside_the_others(
     answer = await raw.run()
     assert [file["filename"] for file in answer["images"]] == ["b.png"]
     assert answer["errors"] == ["a file was not stored: the store is away"]
+    assert raw.store.writes.count(f"raw/{JOB_ID}/a.png") == 5  # it was waited for
     raw.store.failure = StoreUnavailable("the store is away")
     assert (await raw.run())["error"].startswith("output_missing: a file was not stored")
+
+
+async def test_comfyui_is_to_settle_after_a_raw_workflow(raw: Raw) -> None:
+    await raw.run()
+    assert raw.comfy.settled_after == [1]
 
 
 async def test_files_over_runpods_limit_are_an_error_that_names_the_way_out(raw: Raw) -> None:

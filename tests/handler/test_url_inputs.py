@@ -18,7 +18,7 @@ from handler.errors import (
     InputCorrupt,
     InputNotFound,
     InputRefused,
-    InputUnreachable,
+    InputUnavailable,
     WorkerError,
 )
 from handler.url_inputs import MAX_URL_BYTES, Network, UrlInputs, is_public
@@ -214,8 +214,8 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(server: Server) -> Non
         (302, InputRefused, ErrorCode.INPUT_REFUSED),
         (403, InputRefused, ErrorCode.INPUT_REFUSED),
         (404, InputNotFound, ErrorCode.INPUT_NOT_FOUND),
-        (429, InputUnreachable, ErrorCode.STORE_UNAVAILABLE),
-        (503, InputUnreachable, ErrorCode.STORE_UNAVAILABLE),
+        (429, InputUnavailable, ErrorCode.INPUT_UNAVAILABLE),
+        (503, InputUnavailable, ErrorCode.INPUT_UNAVAILABLE),
     ],
 )
 def test_another_status_is_an_error_and_no_redirection_is_followed(
@@ -255,7 +255,7 @@ def test_a_body_that_breaks_off_may_be_whole_the_next_time(server: Server) -> No
         request.close_connection = True
 
     server.answer = answer
-    with pytest.raises(InputUnreachable, match="IncompleteRead"):
+    with pytest.raises(InputUnavailable, match="IncompleteRead"):
         get(server)
 
 
@@ -273,7 +273,7 @@ def test_a_host_that_drips_is_cut_off(server: Server) -> None:
             request.close_connection = True
 
     server.answer = answer
-    with pytest.raises(InputUnreachable, match="too slow"):
+    with pytest.raises(InputUnavailable, match="too slow"):
         get(server, total_s=0.3)
     released.set()
 
@@ -287,7 +287,7 @@ def test_a_host_without_an_answer_may_have_one_later(server: Server) -> None:
     def nobody(_: str) -> list[str]:
         raise OSError("no such host")
 
-    with pytest.raises(InputUnreachable, match="resolved"):
+    with pytest.raises(InputUnavailable, match="resolved"):
         get(server, resolve=nobody)
-    with pytest.raises(InputUnreachable, match="no address"):
+    with pytest.raises(InputUnavailable, match="no address"):
         get(server, resolve=lambda _: [])

@@ -9,7 +9,7 @@ import pytest
 
 from contract.errors import ErrorCode
 from contract.status import JobStatus, PageStatus
-from handler.errors import ComfyBootFailed, ComfyDied, NodeFailed, WorkerError
+from handler.errors import ComfyBootFailed, ComfyDied, ComfyStalled, NodeFailed, WorkerError
 from handler.graph import FilledGraph, Workflows
 from handler.pixels import decoded
 from handler.ports import Rendered, Step
@@ -169,6 +169,30 @@ async def test_a_store_that_is_away_can_be_tried_again(workflows: Workflows) -> 
     result = await bench.run(job_input())
     assert result.error is not None
     assert result.error.retryable
+
+
+async def test_comfyui_is_to_settle_as_each_job_ends_and_not_between_pages(
+    workflows: Workflows,
+) -> None:
+    bench = Bench(workflows)
+    await bench.run(job_input(pages=3))
+    await bench.run(job_input(pages=4))
+    assert bench.comfy.settled_after == [3, 4]
+
+
+async def test_a_comfyui_that_does_not_settle_costs_no_page(workflows: Workflows) -> None:
+    bench = Bench(workflows)
+    bench.comfy.settle_failure = ComfyStalled("no progress")
+    assert (await bench.run(job_input())).status is JobStatus.COMPLETED
+
+
+async def test_a_machine_that_is_given_up_need_not_settle(workflows: Workflows) -> None:
+    comfy = FakeComfy(*[ComfyDied("killed", blamed=False) for _ in range(3)])
+    comfy.boot_failure = ComfyBootFailed("no")
+    bench = Bench(workflows, comfy)
+    await bench.run(job_input())
+    assert bench.refreshes
+    assert comfy.settled_after == []
 
 
 async def test_an_unforeseen_error_does_not_escape(workflows: Workflows) -> None:
