@@ -4,7 +4,8 @@
 exchanged for nodes that take a fixed time and no processor: two seconds a page. Beside the worker
 a plain loop does the same in the same run: submit, wait, view, base64, upload, one page after the
 other. Both are measured with load → work → save, and with the storybook page's whole graph. Then
-come 35 pages on 1, 2 and 4 workers, the memory of a worker over 200 pages, and what starting costs.
+come what the GPU waits for, node by node; 35 pages on 1, 2 and 4 workers; the memory of a worker
+over 200 pages; what importing the worker costs, and its start.
 """
 
 import argparse
@@ -37,8 +38,10 @@ import websocket
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.overhead.boot import Boot
 from benchmarks.overhead.endpoint import Endpoint
 from benchmarks.overhead.graphs import ROOT, SHORT, WHOLE, write_workflows
+from benchmarks.overhead.waits import waits_by_node
 from contract.job import IdentitySource, ObjectRef, PagesJob, PageTask, WorkflowRef
 from contract.keys import TEMPLATE_ASSETS, embedding_key, page_key, photo_key, template_key
 from contract.result import JobResult
@@ -46,6 +49,7 @@ from contract.signing import new_secret
 from handler.build import Services, build
 from handler.settings import read_settings
 from sandbox.stack import Stack
+from sandbox.supervisor import Process, Supervisor
 from storage.folder import FolderStore
 from tests.comfy_nodes.pictures import ASTRONAUT
 from tests.tiny_weights import TINY_MODELS, make
@@ -56,7 +60,9 @@ WARM_PAGES = range(900, 908)
 MEMORY_PAGES, MEMORY_PAGE_S = 200, 0.25
 BOOK = "bench"
 FIXED_TIME = Path(__file__).with_name("overhead") / "nodes" / "fixed_time"
-PARTS = ["busy", "scale", "memory", "start"]
+NODE_TIMES = FIXED_TIME.with_name("node_times")
+NODES_PAGES, BOOTS = 12, 3
+PARTS = ["busy", "nodes", "scale", "memory", "start", "boot"]
 
 
 @dataclass(frozen=True)
@@ -86,12 +92,16 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="foxetales-bench-") as folder:
         if "busy" in parts:
             found["busy"] = [asdict(run) for run in _busy(Path(folder) / "busy", told.pages)]
+        if "nodes" in parts:
+            found["nodes"] = _nodes(Path(folder) / "nodes")
         if "scale" in parts:
             found["scale"] = [asdict(made) for made in _scale(Path(folder), told.pages)]
         if "memory" in parts:
             found["memory"] = _memory(Path(folder) / "memory")
         if "start" in parts:
             found["start"] = _start()
+        if "boot" in parts:
+            found["boot"] = [asdict(boot) for boot in _boots(Path(folder))]
     told.out.mkdir(parents=True, exist_ok=True)
     (told.out / "worker_overhead.json").write_text(json.dumps(found, indent=2) + "\n")
     return 0
@@ -103,9 +113,10 @@ class Bench:
     def __init__(self, folder: Path, stack: ExitStack, page_s: float, pages: int) -> None:
         folder.mkdir(parents=True)
         self._log = folder / "fixed_time.log"
+        self.node_times = folder / "node_times.log"
         base = folder / "comfyui"
         link_test_nodes(base)
-        (base / "custom_nodes" / "fixed_time").symlink_to(FIXED_TIME, target_is_directory=True)
+        link_nodes(base, FIXED_TIME, NODE_TIMES)
         environ = {
             "PATH": os.environ["PATH"],
             "OBJECT_STORE_URL": (folder / "store").as_uri(),
@@ -114,6 +125,7 @@ class Bench:
             "COMFYUI_DEVICE": "cpu",
             "WORKFLOWS_DIR": str(write_workflows(folder / "workflows", page_s)),
             "FIXED_TIME_LOG": str(self._log),
+            "NODE_TIMES_LOG": str(self.node_times),
             "CALLBACK_URL": stack.enter_context(receiver()),
             "CALLBACK_SECRET": new_secret(),
         }
@@ -313,6 +325,24 @@ def _print_busy(runs: Sequence[Run]) -> None:
     Console().print(table)
 
 
+def _nodes(folder: Path) -> dict[str, float]:
+    """Milliseconds a page that each node keeps the GPU waiting, in the whole graph."""
+    with ExitStack() as stack:
+        bench = Bench(folder, stack, PAGE_S, NODES_PAGES)
+        bench.warm_up(WHOLE)
+        bench.node_times.write_text("")
+        bench.render(WHOLE, range(NODES_PAGES), "nodes")
+        times = bench.node_times.read_text()
+    waits = waits_by_node(times)
+    table = Table(title=f"the GPU waits for: milliseconds a page, median of {NODES_PAGES} pages")
+    table.add_column("node")
+    table.add_column("ms", justify="right")
+    for name, ms in waits.items():
+        table.add_row(name, f"{ms:.1f}")
+    Console().print(table)
+    return waits
+
+
 @dataclass(frozen=True)
 class Scale:
     """A book on several workers: seconds from the first page's work to the last one's end."""
@@ -337,28 +367,12 @@ def _scale(folder: Path, pages: int) -> list[Scale]:
 
 def _on_workers(folder: Path, workers: int, pages: int) -> Scale:
     """The unmodified SDK's worker processes, each with a ComfyUI, on RunPod's stand-in."""
-    folder.mkdir(parents=True)
-    log = folder / "fixed_time.log"
-    stack = Stack(
-        state_dir=folder / "state",
-        environ=os.environ,
-        workers=workers,
-        models_dir=TINY_MODELS,
-        extra={
-            "WORKFLOWS_DIR": str(write_workflows(folder / "workflows", PAGE_S)),
-            "FIXED_TIME_LOG": str(log),
-            "FACE_MODEL_PATH": str(ROOT / "build/models/face_detection/centerface.onnx"),
-            "INPUT_CACHE_DIR": str(folder / "cache"),
-        },
-    )
-    for name in stack.worker_names():
-        nodes = stack.state / "comfyui" / name / "custom_nodes"
-        nodes.mkdir(parents=True)
-        (nodes / "fixed_time").symlink_to(FIXED_TIME, target_is_directory=True)
-    store = FolderStore(stack.state / "store")
-    write_art(store, pages)
-    shards = [range(shard, pages, workers) for shard in range(workers)]
-    with stack.up():
+    with ExitStack() as running:
+        stack, log = _stack(folder, workers, CALLBACK_URL=running.enter_context(receiver()))
+        store = FolderStore(stack.state / "store")
+        write_art(store, pages)
+        shards = [range(shard, pages, workers) for shard in range(workers)]
+        running.enter_context(Supervisor(_without_gateway(stack)))
         endpoint = Endpoint(stack)
         warm = [
             pages_job(store, SHORT, WARM_PAGES[2 * n : 2 * n + 2], f"warm-{n}")
@@ -370,6 +384,42 @@ def _on_workers(folder: Path, workers: int, pages: int) -> Scale:
     worked = _worked(log)
     seconds = max(end for _, end in worked) - min(begin for begin, _ in worked)
     return Scale(workers, pages, seconds, math.ceil(pages / workers) * PAGE_S)
+
+
+def _stack(folder: Path, workers: int, **extra: str) -> tuple[Stack, Path]:
+    """A stack whose GPU nodes take a fixed time, and the log of when they worked."""
+    folder.mkdir(parents=True)
+    log = folder / "fixed_time.log"
+    stack = Stack(
+        state_dir=folder / "state",
+        environ=os.environ,
+        workers=workers,
+        models_dir=TINY_MODELS,
+        extra={
+            "WORKFLOWS_DIR": str(write_workflows(folder / "workflows", PAGE_S)),
+            "FIXED_TIME_LOG": str(log),
+            "INPUT_CACHE_DIR": str(folder / "cache"),
+            **extra,
+        },
+    )
+    for name in stack.worker_names():
+        link_nodes(stack.state / "comfyui" / name, FIXED_TIME)
+    return stack, log
+
+
+def _without_gateway(stack: Stack) -> list[Process]:
+    """The processes of a stack that render: jobs come from here, and status callbacks go here."""
+    for name in ("home", "logs"):
+        (stack.state / name).mkdir()
+    return [process for process in stack.processes() if process.name != "gateway"]
+
+
+def link_nodes(base: Path, *packs: Path) -> None:
+    """Put node packs into a base directory."""
+    folder = base / "custom_nodes"
+    folder.mkdir(parents=True, exist_ok=True)
+    for pack in packs:
+        (folder / pack.name).symlink_to(pack, target_is_directory=True)
 
 
 def _worked(log: Path) -> list[tuple[float, float]]:
@@ -420,6 +470,34 @@ def _start() -> dict[str, float]:
         + ", ".join(f"{name} {value:.2f}" for name, value in seconds.items())
     )
     return seconds
+
+
+def _boots(folder: Path) -> list[Boot]:
+    """A worker's start, several times: the median of each part, and the sum but for ComfyUI."""
+    boots = [_boot(folder / f"boot_{number}") for number in range(BOOTS)]
+    table = Table(title="seconds from the worker's start to the first job")
+    for heading in ("before ComfyUI", "ComfyUI's boot", "until ready", "until the job", "beyond"):
+        table.add_column(heading, justify="right")
+    for boot in boots:
+        parts = (boot.before, boot.comfyui, boot.ready, boot.taken, boot.beyond)
+        table.add_row(*(f"{part:.2f}" for part in parts))
+    Console().print(table)
+    return boots
+
+
+def _boot(folder: Path) -> Boot:
+    """Start one worker process of the unmodified SDK; its job is queued before it starts."""
+    with ExitStack() as running:
+        stack, _ = _stack(folder, 1, CALLBACK_URL=running.enter_context(receiver()))
+        store = FolderStore(stack.state / "store")
+        write_art(store, 1)
+        control_plane, worker = _without_gateway(stack)
+        running.enter_context(Supervisor([control_plane]))
+        job = Endpoint(stack).submit(pages_job(store, SHORT, [0], "boot"))
+        began = time.time()
+        running.enter_context(Supervisor([worker]))
+        Endpoint(stack).result(job)
+    return Boot.of(worker.log, began)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ from comfy_api.latest import ComfyExtension, io
 
 from .contour_feather.node import ContourFeather
 from .draft_portrait.node import DraftPortrait, register_model_folder
-from .hand_over.node import Composite, ReadMask, ReadPixels, Settle, WritePixels
+from .hand_over.node import Composite, Settle, WritePixels
+from .hand_over.readers import ReadContour, ReadMask, ReadPixels, read_ahead
 from .identity.apply.node import IdentityApply, PulidInjectorLoader
 from .identity.extract.nodes import (
     EvaClipLoader,
@@ -21,9 +22,11 @@ class FoxetalesExtension(ComfyExtension):  # type: ignore[misc]  # ComfyUI ships
     """The Foxetales nodes."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        """All nodes of the pack; makes their model folders known first."""
+        """All nodes of the pack. ComfyUI asks once, at its start: model folders are made known
+        first, and reading ahead begins."""
         register_model_folder()
         register_model_folders()
+        read_ahead()
         return [
             Composite,
             ContourFeather,
@@ -36,6 +39,7 @@ class FoxetalesExtension(ComfyExtension):  # type: ignore[misc]  # ComfyUI ships
             IdentitySave,
             PulidEncoderLoader,
             PulidInjectorLoader,
+            ReadContour,
             ReadMask,
             ReadPixels,
             Settle,

@@ -2,14 +2,15 @@
 
 Released graphs keep LoadImage, LoadImageMask and SaveImage, which artists see previews with, and
 ImageCompositeMasked. The worker puts the node pack's drop-ins in their place: the same inputs,
-outputs and numbers. The file nodes' take and give pixels as they are.
+outputs and numbers. The file nodes' take and give pixels as they are. A mask's contour is made with
+the reading of its file.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
-from handler.graph import FilledGraph, Workflow
+from handler.graph import FilledGraph, Graph, Workflow
 from handler.pixels import SUFFIX
 
 _READERS: Final[Mapping[str, str]] = {
@@ -17,11 +18,13 @@ _READERS: Final[Mapping[str, str]] = {
     "LoadImageMask": "FoxetalesReadMask",
 }
 _FILE_INPUT = "image"
+_FEATHER = "FoxetalesContourFeather"
+_CONTOUR_READER = "FoxetalesReadContour"
 _COMPOSITE = {"ImageCompositeMasked": "FoxetalesComposite"}
 _SAVER = "SaveImage"
 _WRITER = "FoxetalesWritePixels"
 
-DROP_INS: Final = frozenset({*_READERS.values(), *_COMPOSITE.values(), _WRITER})
+DROP_INS: Final = frozenset({*_READERS.values(), *_COMPOSITE.values(), _CONTOUR_READER, _WRITER})
 """The node classes that are put in, beside those that a workflow names."""
 
 
@@ -39,7 +42,7 @@ def raw_slots(workflow: Workflow) -> frozenset[str]:
 
 def exchanged(workflow: Workflow, filled: FilledGraph) -> FilledGraph:
     """Return ``filled``, a graph of ``workflow``, with the nodes that a ``.npy`` was filled into
-    exchanged, its output node if it saves an image, and composites.
+    exchanged, the contours of such masks, its output node if it saves an image, and composites.
 
     A node whose slot was left empty stays: it has a file of the graph's own. Nothing else changes,
     and to exchange twice is to exchange once.
@@ -53,10 +56,24 @@ def exchanged(workflow: Workflow, filled: FilledGraph) -> FilledGraph:
         node = prompt[node_id]
         if node["class_type"] in _READERS and node["inputs"][_FILE_INPUT].endswith(SUFFIX):
             prompt[node_id] = {**node, "class_type": _READERS[node["class_type"]]}
+    prompt = {node_id: _contour_reader(node, prompt) or node for node_id, node in prompt.items()}
     output = prompt[filled.output_node]
     if output["class_type"] == _SAVER:
         output = prompt[filled.output_node] = {**output, "class_type": _WRITER}
     return replace(filled, prompt=prompt, raw=output["class_type"] == _WRITER)
+
+
+def _contour_reader(node: dict[str, Any], prompt: Graph) -> dict[str, Any] | None:
+    """The node that reads its mask's file by itself, for one that feathers a mask which is read
+    as pixels: it needs no other node then, and is done while the page in front samples."""
+    inputs = node["inputs"]
+    if node["class_type"] != _FEATHER or not isinstance(inputs.get("mask"), list):
+        return None
+    source = prompt[inputs["mask"][0]]
+    own = {name: value for name, value in inputs.items() if name != "mask"}
+    if source["class_type"] != _READERS["LoadImageMask"]:
+        return None
+    return {**node, "class_type": _CONTOUR_READER, "inputs": {**source["inputs"], **own}}
 
 
 def _may_want_alpha(workflow: Workflow, node_id: str) -> bool:

@@ -13,7 +13,9 @@ _NODE_GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "decode_ms": ("VAEDecode",),
     "composite_ms": (
         "ImageCompositeMasked",
+        "FoxetalesComposite",
         "FoxetalesContourFeather",
+        "FoxetalesReadContour",
         "FoxetalesDraftPortrait",
         "FoxetalesSkinShift",
     ),

@@ -28,10 +28,11 @@ class Endpoint:
         Raises:
             RuntimeError: a job failed; TimeoutError: one took too long.
         """
-        ids = [self._submit(job) for job in jobs]
-        return [self._result(job_id) for job_id in ids]
+        ids = [self.submit(job) for job in jobs]
+        return [self.result(job_id) for job_id in ids]
 
-    def _submit(self, job: PagesJob | IdentityJob) -> str:
+    def submit(self, job: PagesJob | IdentityJob) -> str:
+        """Queue a job; return its id."""
         body = {
             "input": job.model_dump(mode="json"),
             "policy": {"executionTimeout": int(DEADLINE_S * 1000)},
@@ -39,7 +40,12 @@ class Endpoint:
         answer = self._http.post("/run", json=body).raise_for_status().json()
         return str(answer["id"])
 
-    def _result(self, job_id: str) -> JobResult:
+    def result(self, job_id: str) -> JobResult:
+        """Wait for a job's result.
+
+        Raises:
+            RuntimeError: it failed; TimeoutError: it took too long.
+        """
         deadline = time.monotonic() + DEADLINE_S
         while time.monotonic() < deadline:
             state = self._http.get(f"/status/{job_id}").raise_for_status().json()

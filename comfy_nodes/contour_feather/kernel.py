@@ -73,6 +73,6 @@ def _distance(
     if outside.all():
         # OpenCV answers an arbitrary large number when there is nothing to measure from.
         return np.full(mask.shape, np.inf, dtype=np.float32)
-    return np.asarray(
-        cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), dtype=np.float32
-    )
+    distance = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # Its last bit depends on where OpenCV's arrays happen to lie. The square is a whole number.
+    return np.asarray(np.sqrt(np.rint(distance * distance)), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Hand-over as ComfyUI nodes: drop-ins for nodes that keep the GPU waiting, and Settle."""
+"""Hand-over as ComfyUI nodes: what ends a page, and Settle; drop-ins for slower nodes."""
 
 import gc
 from pathlib import Path
@@ -11,94 +11,9 @@ from comfy_api.latest import io
 
 from ..paths import path_in
 from .composite import composited, is_simple
-from .kernel import (
-    CHANNELS,
-    SUFFIX,
-    PixelsUnreadableError,
-    bytes_of,
-    image_and_mask,
-    mask_of,
-    read,
-    write_new,
-)
+from .kernel import bytes_of, write_new
 
-_CATEGORY: Final = "foxetales/hand-over"
-_FILE_TIP: Final = "A .npy file in ComfyUI's input folder. Another content needs another name."
-
-
-class ReadPixels(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships no types
-    """A .npy file in ComfyUI's input folder in, IMAGE and MASK out, as LoadImage gives them.
-
-    It has no fingerprint: ComfyUI would hash the file while the GPU waits. A name stands for its
-    content.
-    """
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        """Names, types and limits that ComfyUI shows."""
-        return io.Schema(
-            node_id="FoxetalesReadPixels",
-            display_name="Read pixels",
-            category=_CATEGORY,
-            description="Load image, for pixels that are decoded already.",
-            inputs=[io.String.Input("image", tooltip=_FILE_TIP)],
-            outputs=[
-                io.Image.Output(display_name="image"),
-                io.Mask.Output(display_name="mask"),
-            ],
-        )
-
-    @classmethod
-    def validate_inputs(cls, image: str) -> bool | str:
-        """Say before anything runs that the file isn't there."""
-        return _check(image)
-
-    @classmethod
-    def execute(cls, image: str) -> io.NodeOutput:
-        """Read the file.
-
-        Raises:
-            PixelsUnreadableError: it is missing, cut short, or holds no picture.
-        """
-        return io.NodeOutput(*image_and_mask(read(_input_file(image))))
-
-
-class ReadMask(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships no types
-    """A .npy file in ComfyUI's input folder in, one channel of it out, as LoadImageMask gives it.
-
-    It has no fingerprint, as Read pixels has none.
-    """
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        """Names, types and limits that ComfyUI shows."""
-        return io.Schema(
-            node_id="FoxetalesReadMask",
-            display_name="Read mask",
-            category=_CATEGORY,
-            description="Load image as mask, for pixels that are decoded already.",
-            inputs=[
-                io.String.Input("image", tooltip=_FILE_TIP),
-                io.Combo.Input("channel", options=list(CHANNELS)),
-            ],
-            outputs=[io.Mask.Output(display_name="mask")],
-        )
-
-    @classmethod
-    def validate_inputs(cls, image: str, channel: str) -> bool | str:
-        """Say before anything runs that there is no such file or channel."""
-        if channel not in CHANNELS:
-            return f"channel is not one of {', '.join(CHANNELS)}"
-        return _check(image)
-
-    @classmethod
-    def execute(cls, image: str, channel: str) -> io.NodeOutput:
-        """Read the file.
-
-        Raises:
-            PixelsUnreadableError: it is missing, cut short, or holds no picture.
-        """
-        return io.NodeOutput(mask_of(read(_input_file(image)), channel))
+CATEGORY: Final = "foxetales/hand-over"
 
 
 class WritePixels(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships no types
@@ -110,7 +25,7 @@ class WritePixels(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships no types
         return io.Schema(
             node_id="FoxetalesWritePixels",
             display_name="Write pixels",
-            category=_CATEGORY,
+            category=CATEGORY,
             description="Save image, for pixels that somebody else encodes.",
             inputs=[
                 io.Image.Input("images"),
@@ -161,7 +76,7 @@ class Composite(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships no types
         return io.Schema(
             node_id="FoxetalesComposite",
             display_name="Composite",
-            category=_CATEGORY,
+            category=CATEGORY,
             description="Image composite masked, with less of a wait for the GPU.",
             inputs=[
                 io.Image.Input("destination"),
@@ -205,7 +120,7 @@ class Settle(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships no types
         return io.Schema(
             node_id="FoxetalesSettle",
             display_name="Settle",
-            category=_CATEGORY,
+            category=CATEGORY,
             description="After warm-up: spares Python's garbage collector what stays anyway.",
             inputs=[],
             outputs=[],
@@ -224,23 +139,3 @@ class Settle(io.ComfyNode):  # type: ignore[misc]  # ComfyUI ships no types
         gc.collect()
         gc.freeze()
         return io.NodeOutput(ui={"frozen": [gc.get_freeze_count()]})
-
-
-def _check(name: str) -> bool | str:
-    try:
-        _input_file(name)
-    except PixelsUnreadableError as error:
-        return str(error)
-    return True
-
-
-def _input_file(name: str) -> Path:
-    """A file of the input folder by its name.
-
-    Raises:
-        PixelsUnreadableError: there is no such file, or the name leads out of the folder.
-    """
-    path = path_in(folder_paths.get_input_directory(), name)
-    if path is None or path.suffix != SUFFIX or not path.is_file():
-        raise PixelsUnreadableError(f"{name!r} is no {SUFFIX} file in the input folder")
-    return path

@@ -138,6 +138,25 @@ def test_pixels_are_read_as_loadimage_reads_the_file(comfy: Comfy, name: str) ->
         assert bits(comfy, f"{name}_ours_{what}") == bits(comfy, f"{name}_core_{what}"), what
 
 
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_a_contour_is_read_as_two_nodes_make_it(comfy: Comfy, channel: str) -> None:
+    shape = np.zeros((40, 50, 4), np.uint8)
+    cv2.circle(shape, (25, 20), 9, (255, 255, 200, 255), -1)
+    np.save(comfy.base / "input" / "shape.npy", shape)
+    inputs = {"image": "shape.npy", "channel": channel}
+    distances = {"grow_px": 3, "feather_px": 5}
+    two, one = f"two_{channel}", f"one_{channel}"
+    graph = {
+        "read": node("FoxetalesReadMask", **inputs),
+        "feather": node("FoxetalesContourFeather", mask=["read", 0], **distances),
+        "contour": node("FoxetalesReadContour", **inputs, **distances),
+        two: node("KeepBits", mask=["feather", 0], name=two),
+        one: node("KeepBits", mask=["contour", 0], name=one),
+    }
+    run(comfy, graph)
+    assert bits(comfy, one) == bits(comfy, two)
+
+
 @pytest.mark.parametrize("place", [(0, 0), (5, 3)])
 @pytest.mark.parametrize("masks", [1, 2])
 def test_pictures_are_laid_over_each_other_as_imagecompositemasked_does_it(
@@ -245,13 +264,18 @@ def _png(picture: npt.NDArray[np.float32]) -> bytes:
         ("FoxetalesReadPixels", {"image": "missing.npy"}, "no .npy file"),
         ("FoxetalesReadMask", {"image": "missing.npy", "channel": "red"}, "no .npy file"),
         ("FoxetalesReadMask", {"image": "missing.npy", "channel": "purple"}, "not one of"),
+        (
+            "FoxetalesReadContour",
+            {"image": "missing.npy", "channel": "red", "grow_px": 2, "feather_px": 3},
+            "no .npy file",
+        ),
     ],
 )
 def test_a_wrong_file_or_channel_is_refused_before_anything_runs(
     comfy: Comfy, class_type: str, inputs: dict[str, str], said: str
 ) -> None:
     np.save(comfy.base / "secret.npy", np.zeros((4, 4, 3), np.uint8))
-    what = "mask" if "Mask" in class_type else "image"
+    what = "image" if "Pixels" in class_type else "mask"
     graph = {
         "read": node(class_type, **inputs),
         "keep": node("KeepBits", **{what: ["read", 0]}, name="never"),

@@ -22,8 +22,8 @@ NODES = {
     "FoxetalesContourFeather", "FoxetalesDraftPortrait", "FoxetalesEvaClipLoader",
     "FoxetalesFaceAnalysisLoader", "FoxetalesIdentityApply", "FoxetalesIdentityExtract",
     "FoxetalesIdentityLoad", "FoxetalesIdentitySave", "FoxetalesPulidEncoderLoader",
-    "FoxetalesPulidInjectorLoader", "FoxetalesReadMask", "FoxetalesReadPixels", "FoxetalesSettle",
-    "FoxetalesSkinShift", "FoxetalesWritePixels",
+    "FoxetalesPulidInjectorLoader", "FoxetalesReadContour", "FoxetalesReadMask",
+    "FoxetalesReadPixels", "FoxetalesSettle", "FoxetalesSkinShift", "FoxetalesWritePixels",
 }  # fmt: skip
 
 

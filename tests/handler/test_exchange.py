@@ -20,6 +20,7 @@ from tests.handler.tiny import (
 RELEASED = {
     "identity": {"photo"},
     "print_upscale": {"page"},
+    "print_upscale_draft": {"page"},
     "scene_page": set(),
     "storybook_page": {"background", "character", "person_mask"},
     "storybook_page_draft": {"photo", "background", "character", "person_mask"},
@@ -79,6 +80,32 @@ def test_a_loader_with_a_file_of_its_own_stays(tmp_path: Path) -> None:
     after = exchanged(workflow, filled(workflow, photo="job_1/a.npy"))
     assert classes(after)["mask"] == "LoadImageMask"
     assert after.prompt["mask"]["inputs"]["image"] == "own.png"
+
+
+def feathered(folder: Path, reads: str, **inputs: Any) -> FilledGraph:
+    """``masked`` with the mask's contour feathered, filled and exchanged."""
+    workflow = masked(folder, reads)
+    workflow.graph["feather"] = {
+        "class_type": "FoxetalesContourFeather",
+        "inputs": {"mask": ["mask", 0], "grow_px": 2, "feather_px": 12, **inputs},
+    }
+    return exchanged(workflow, filled(workflow, photo="job_1/a.npy", mask="job_1/b.npy"))
+
+
+def test_the_contour_of_a_mask_that_is_read_reads_it_by_itself(tmp_path: Path) -> None:
+    after = feathered(tmp_path, "red")
+    assert after.prompt["feather"] == {
+        "class_type": "FoxetalesReadContour",
+        "inputs": {"image": "job_1/b.npy", "channel": "red", "grow_px": 2, "feather_px": 12},
+    }
+    assert classes(after)["mask"] == "FoxetalesReadMask"
+
+
+def test_the_contour_of_another_mask_stays(tmp_path: Path) -> None:
+    of_a_file = feathered(tmp_path / "file", "alpha")
+    of_a_picture = feathered(tmp_path / "picture", "red", mask=["load", 1])
+    for after in (of_a_file, of_a_picture):
+        assert classes(after)["feather"] == "FoxetalesContourFeather"
 
 
 def test_a_mask_of_alpha_keeps_its_file(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Self
 import torch
 from torch import nn
 
+from ...tensors import array_of
 from ..embedding import Identity
 from ..errors import at_input
 from .attention import KeysValues
@@ -168,12 +169,15 @@ def check_mask(mask: torch.Tensor) -> None:
     """Raise MaskError unless it is [M, H, W] in 0..1 and somewhere above zero."""
     if mask.ndim != 3 or mask.numel() == 0:
         raise MaskError(f"input mask: no mask has shape {list(mask.shape)}")
-    if not bool(((mask >= 0) & (mask <= 1)).all()):
+    values = array_of(mask)  # NumPy: PyTorch would wait for threads whose core encodes a page
+    least, most = values.min(), values.max()
+    if not (least >= 0 and most <= 1):  # nor NaN
         raise MaskError("input mask: its values lie in 0..1")
-    if not bool((mask > 0).any()):
+    if most == 0:
         raise MaskError("input mask: it is zero everywhere")
 
 
 def _digest(tokens: torch.Tensor) -> str:
     """Names an embedding's values."""
-    return hashlib.sha256(tokens.detach().float().contiguous().numpy().tobytes()).hexdigest()
+    as_bytes = tokens.detach().cpu().contiguous().view(torch.uint8)
+    return hashlib.sha256(as_bytes.numpy().data).hexdigest()
