@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import string
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -17,6 +17,17 @@ from pydantic import (
 
 STORY_PLACEHOLDERS = frozenset({"name"})
 SCENE_PLACEHOLDERS = frozenset({"name", "age", "gender", "face_description", "costume"})
+
+PAGE_PX: Final = 1024
+"""Width and height of a page's picture, px."""
+
+SAFE_PX: Final = 60
+"""How far text and faces stay inside a picture's edges, px. Print trims about 13 px of 1024."""
+
+Ink = Literal["dark", "light"]
+
+INKS: Final[dict[Ink, str]] = {"dark": "#000000", "light": "#ffffff"}
+"""What an ink looks like in print; the paintings are checked for contrast with these."""
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -71,11 +82,50 @@ class FaceOpening(_Record):
         return across, down
 
 
+class TextBox(_Record):
+    """Where words stand on a picture, in its pixels, and which ink can be read there.
+
+    The whole box lies at least SAFE_PX inside the picture. The painting is quiet within it.
+    """
+
+    left: int = Field(ge=SAFE_PX)
+    top: int = Field(ge=SAFE_PX)
+    width: int = Field(ge=200)
+    height: int = Field(ge=60)
+    ink: Ink
+
+    @model_validator(mode="after")
+    def _ends_inside(self) -> Self:
+        for start, length, name in (
+            (self.left, self.width, "wide"),
+            (self.top, self.height, "high"),
+        ):
+            if start + length > PAGE_PX - SAFE_PX:
+                raise ValueError(
+                    f"the text box is too {name}: it ends beyond {PAGE_PX - SAFE_PX} px"
+                )
+        return self
+
+    def touches(self, face: FaceOpening) -> bool:
+        """Whether the box and the bounding box of the face opening share a pixel."""
+        across, down = face.reach()
+        return (
+            self.left < face.center_x + across
+            and face.center_x - across < self.left + self.width
+            and self.top < face.center_y + down
+            and face.center_y - down < self.top + self.height
+        )
+
+
 class Page(_Record):
-    """One page: its story, and for a page with art the prompt, costume and face opening."""
+    """One page: its story and where it stands on the picture; the prompt and the costume.
+
+    A page with art has a face opening.
+    """
 
     page_number: int = Field(ge=1)
     story_text: Text
+    text_box: TextBox
     art: bool = True
     scene: Text
     costume: Text
@@ -97,13 +147,22 @@ class Page(_Record):
             raise ValueError("a page with art needs a face opening")
         return self
 
+    @model_validator(mode="after")
+    def _text_leaves_the_face_free(self) -> Self:
+        if self.face is not None and self.text_box.touches(self.face):
+            raise ValueError("the text box covers the face opening")
+        return self
+
     def text_for(self, name: str) -> str:
         """The story with the child's name in it; the name is taken as it is."""
         return self.story_text.format(name=name)
 
 
 class Book(_Record):
-    """A story book. cover_page is the page whose picture serves as the cover for now.
+    """A story book.
+
+    cover_page is the page whose picture is on the cover, and cover_title_box where the title
+    stands on it. blurb is what the back cover says; imprint is the small print inside.
 
     workflow renders the pages as they are printed; identity_workflow makes the file of the
     child's face that it takes, if it takes one. draft_workflow renders them where there are no
@@ -123,9 +182,12 @@ class Book(_Record):
     draft_workflow: WorkflowChoice | None = None
     preview_pages: tuple[int, ...] = Field(min_length=1)
     cover_page: int
+    cover_title_box: TextBox
+    blurb: Text
+    imprint: Text
     pages: tuple[Page, ...] = Field(min_length=1)
 
-    @field_validator("title_template")
+    @field_validator("title_template", "blurb")
     @classmethod
     def _title_placeholders(cls, value: str) -> str:
         return _check_placeholders(value, STORY_PLACEHOLDERS)
@@ -188,3 +250,7 @@ class Book(_Record):
     def title_for(self, name: str) -> str:
         """The title with the child's name in it."""
         return self.title_template.format(name=name)
+
+    def blurb_for(self, name: str) -> str:
+        """What the back cover says, with the child's name in it."""
+        return self.blurb.format(name=name)

@@ -57,6 +57,43 @@ def envelope(sheet: Sheet, placement: Placement) -> None:
     _shade(brush)
 
 
+def far_balloon(sheet: Sheet, placement: Placement) -> None:
+    """The whole balloon from a distance, 300 wide, about the middle of its envelope."""
+    brush = Brush(sheet, placement)
+    for index in range(-3, 3):
+        left, right = (math.sin(i / 3 * math.pi / 2) for i in (index, index + 1))
+        gore = blob(
+            [
+                (left * 26, -168),
+                (left * 120, -110),
+                (left * 150, -20),
+                (left * 112, 84),
+                (left * 40, 168),
+                (right * 40, 168),
+                (right * 112, 84),
+                (right * 150, -20),
+                (right * 120, -110),
+                (right * 26, -168),
+            ],
+            {0, 4, 5, 9},
+        )
+        for row, (upper, lower) in enumerate(((-180, -66), (-66, 44), (44, 180))):
+            band = skia.Path()
+            band.addRect(skia.Rect.MakeLTRB(-160, upper, 160, lower))
+            piece = skia.Op(gore, band, skia.kIntersect_PathOp)
+            colour = QUILT[(index * 3 + row * 2) % len(QUILT)]
+            brush.wash(piece, colour, 1.0, reserve=1.0, edge=0.5, flow=0.3)
+        brush.pencil(gore, "#8a5a54", 2.4, strength=0.5)
+    whole = ellipse(0, -20, 152, 170)
+    brush.wash(whole, "#4a3a78", 0.5, edge=0, fade=Fade((-60, -60), (150, 60), 0.0, 1.0))
+    for side in (-1, 1):
+        brush.stroke([(side * 38, 168), (side * 34, 226)], [4, 4], LINE)
+    basket = blob([(-42, 222), (42, 222), (34, 280), (-34, 280)], {0, 1, 2, 3})
+    brush.wash(basket, "#b9824c", 1.0, reserve=1.0, edge=0.6)
+    brush.wash(ribbon([(-46, 222), (0, 226), (46, 222)], [12, 12]), "#b5594c", reserve=1.0)
+    brush.pencil(basket, LINE, 2.4)
+
+
 def _pattern(brush: Brush, patch: skia.Path, index: int, down: float, kind: int) -> None:
     x, y = _gore_edge(index, down)
     if kind == 0:

@@ -7,7 +7,7 @@ units; the placement scales it to the page.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import skia
@@ -24,13 +24,16 @@ class Pose:
     """Where the hands are, and how much of the child is to be seen.
 
     left, right: elbow and hand of the arm on the left and right of the picture; None hides the
-    arm behind the coat. shade: +1 when the light comes from the left, -1 from the right.
+    arm behind the coat. shade: +1 when the light comes from the left, -1 from the right. tail: the
+    side it hangs to, -1 or 1; 0 hides it. stride: how far the picture's right foot is lifted, in
+    the figure's units; negative for the left foot.
     """
 
     left: tuple[Point, Point] | None = ((-150.0, 262.0), (-150.0, 330.0))
     right: tuple[Point, Point] | None = ((150.0, 262.0), (150.0, 330.0))
     legs: bool = True
-    tail: bool = True
+    tail: int = 1
+    stride: float = 0.0
     shade: float = 1.0
     gaze: Point = (0.0, 0.0)
 
@@ -39,7 +42,7 @@ def paint_child(brush: Brush, pose: Pose, dress: Dress | None = None) -> None:
     """Paints the whole figure, from the back to the front."""
     dress = dress or Dress()
     if pose.tail:
-        _tail(brush, dress)
+        _tail(brush, dress, pose.tail)
     if pose.legs:
         _legs(brush, dress, pose)
     _coat(brush, dress, pose)
@@ -63,17 +66,24 @@ def _form(
     brush.pencil(path, line, 2.2, strength=0.62)
 
 
-def _tail(brush: Brush, dress: Dress) -> None:
-    _form(brush, TAIL, dress.fur, dress.fur_deep, 1, dress.line, span=330)
-    brush.wash(TAIL_TIP, dress.cream, reserve=1.0, clip=TAIL)
+def _tail(brush: Brush, dress: Dress, side: int) -> None:
+    tail, tip = (TAIL, TAIL_TIP) if side > 0 else (mirrored(TAIL), mirrored(TAIL_TIP))
+    _form(brush, tail, dress.fur, dress.fur_deep, side, dress.line, span=330)
+    brush.wash(tip, dress.cream, reserve=1.0, clip=tail)
     hairs = skia.Path()
     for x, y in ((170, 440), (206, 430), (236, 408), (258, 380), (150, 420), (214, 402)):
-        add_ribbon(hairs, [(x, y), (x + 14, y - 22), (x + 18, y - 44)], [1.0, 3.0, 0.8])
-    brush.wash(hairs, dress.fur_deep, 0.6, edge=0, clip=TAIL)
+        bend = [(side * (x + dx), y - dy) for dx, dy in ((0, 0), (14, 22), (18, 44))]
+        add_ribbon(hairs, bend, [1.0, 3.0, 0.8])
+    brush.wash(hairs, dress.fur_deep, 0.6, edge=0, clip=tail)
 
 
 def _legs(brush: Brush, dress: Dress, pose: Pose) -> None:
+    standing = brush
     for side in (-1, 1):
+        lift = max(side * pose.stride, 0.0)
+        raised = standing.placement.point((side * lift * 0.2, -lift))
+        place = replace(standing.placement, x=raised[0], y=raised[1])
+        brush = Brush(standing.sheet, place)
         leg = ribbon([(side * 54, 405), (side * 56, 446), (side * 57, 482)], [58, 52, 50])
         _form(brush, leg, dress.leggings, "#3f5a66", pose.shade, dress.line, span=110)
         for y in (436, 452, 468):

@@ -1,4 +1,4 @@
-"""The fox: sitting, seen from the front and a little from the side.
+"""The fox: its head, and sitting, seen from the front and a little from the side.
 
 Drawn about the middle of its head; ears reach up to about -150, paws down to about 290.
 """
@@ -6,33 +6,37 @@ Drawn about the middle of its head; ears reach up to about -150, paws down to ab
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import skia
 
 from books.atelier.brush import Brush
+from books.atelier.fox_bodies import (
+    CREAM,
+    CREAM_DEEP,
+    FUR,
+    FUR_DEEP,
+    LINE,
+    SOCK,
+    paint_curled,
+    paint_trotting,
+)
 from books.atelier.shapes import Placement, Point, add_ribbon, blob, ellipse, moved, ribbon, united
 from books.atelier.sheet import Blend, Fade
-
-FUR = "#e08a45"
-FUR_DEEP = "#b4583c"
-CREAM = "#fbf0dc"
-CREAM_DEEP = "#d8b596"
-SOCK = "#5a3a3c"
-LINE = "#553236"
 
 
 @dataclass(frozen=True)
 class FoxPose:
     """tilt: degrees the head leans, clockwise; turn: how far the features move sideways, -1..1;
-    shade: +1 when the light comes from the left; asleep: eyes closed in a smile; body: False
-    shows the head only; tail: False hides the tail."""
+    shade: +1 when the light comes from the left; asleep: eyes closed in a smile; tail: False hides
+    a sitting fox's tail."""
 
     tilt: float = 0.0
     turn: float = 0.0
     shade: float = 1.0
     asleep: bool = False
-    body: bool = True
+    body: Literal["sits", "trots", "curled", "hidden"] = "sits"
     tail: bool = True
 
 
@@ -114,10 +118,14 @@ EAR_INSIDE = blob([(46, -72), (58, -104), (80, -136), (92, -92), (84, -44)], {2}
 
 def paint_fox(brush: Brush, pose: FoxPose) -> None:
     """Paints the fox, tail first, head last."""
-    if pose.body:
+    if pose.body == "sits":
         if pose.tail:
             _tail(brush)
         _body(brush, pose)
+    elif pose.body == "trots":
+        paint_trotting(brush)
+    elif pose.body == "curled":
+        paint_curled(brush)
     place = brush.placement
     tilted = replace(place, angle=place.angle + pose.tilt)
     _head(Brush(brush.sheet, tilted), pose)

@@ -55,32 +55,13 @@ def _octaves(
     return np.asarray(total / total.std(), dtype=np.float32)
 
 
-def deckle(paper: Paper, margin: float) -> tuple[FloatImage, FloatImage]:
-    """The painted area, which ends in a loose brushed edge `margin` pixels inside the sheet.
-
-    Returns (paint, rim), both HxW float32 0..1: where paint lies, and where pigment dried
-    along its edge.
-    """
-    size = paper.size
-    ramp = np.minimum(np.arange(size), np.arange(size)[::-1]).astype(np.float32)
-    inside = np.minimum(ramp[None, :], ramp[:, None])
-    wander = 3.0 * paper.drift_x[:size, :size] + 1.2 * paper.mottle[:size, :size]
-    distance = inside - margin - wander - 1.2 * paper.tooth[:size, :size]
-    paint = np.clip(distance / 2.5 + 0.5, 0, 1)
-    rim = paint * np.exp(-np.clip(distance, 0, None) / 4.0)
-    return paint.astype(np.float32), rim.astype(np.float32)
-
-
-def scan(canvas: FloatImage, paper: Paper, margin: float) -> ByteImage:
+def scan(canvas: FloatImage, paper: Paper) -> ByteImage:
     """The finished sheet as HxWx3 uint8 RGB.
 
     Every pixel depends on its own colour and place only: two paintings that agree somewhere
     still agree there after the scan.
     """
     size = paper.size
-    paint, rim = deckle(paper, margin)
-    ink = canvas * (1 - 0.16 * rim[..., None])
-    sheet = WHITE + (ink - WHITE) * paint[..., None]
     relief = paper.tooth[:size, :size] - np.roll(paper.tooth[:size, :size], (1, 1), (0, 1))
-    lit = sheet * (1 + 0.010 * relief[..., None])
+    lit = canvas * (1 + 0.010 * relief[..., None])
     return np.asarray(np.rint(np.clip(lit, 0, 1) * 255), dtype=np.uint8)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import skia
 
-from books.atelier.shapes import Placement, Point, add_blob, blob, ellipse, moved
+from books.atelier.shapes import Placement, Point, add_blob, blob, ellipse, moved, ribbon
 from books.atelier.sheet import Blend, Fade, Sheet
 
 
@@ -161,3 +162,44 @@ def stars(
             faint.addCircle(x, y, rng.uniform(0.7, 1.4))
     sheet.gouache(dots, "#fff6dc", 0.95, dry=0, wobble=0.5)
     sheet.gouache(faint, "#dfe8f6", 0.75, dry=0, wobble=0.5)
+
+
+def shooting_star(sheet: Sheet, start: Point, end: Point, width: float = 9.0) -> None:
+    """A bright trail that falls from `start` and ends in a spark at `end`."""
+    middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2 - 16)
+    for wide, colour, strength, soft in (
+        (width * 2.6, "#f0b64c", 0.4, width),
+        (width, "#fff2bc", 0.9, 1.2),
+    ):
+        sheet.gouache(
+            ribbon([start, middle, end], [0.6, wide * 0.5, wide]),
+            colour,
+            strength,
+            soft=soft,
+            dry=0,
+        )
+    sheet.glow(end, width * 5, "#f8d878", 0.7, 1.5)
+    sparkle(sheet, end, width * 3.4, "#fff4c4")
+
+
+def wind(sheet: Sheet, at: Point, length: float, colour: str, *, flip: bool = False) -> None:
+    """A gust that ends in a curl."""
+    way = -1 if flip else 1
+    x, y = at
+    curl = [
+        (x, y),
+        (x + way * length * 0.35, y - length * 0.06),
+        (x + way * length * 0.72, y + length * 0.02),
+        (x + way * length * 0.94, y - length * 0.06),
+        (x + way * length * 0.96, y - length * 0.18),
+        (x + way * length * 0.84, y - length * 0.2),
+        (x + way * length * 0.81, y - length * 0.12),
+    ]
+    sheet.gouache(ribbon(curl, [0.6, 5, 6.5, 5, 4, 3, 1]), colour, 0.7, dry=0.4)
+
+
+def fireflies(sheet: Sheet, places: Sequence[Point], size: float = 1.0) -> None:
+    """Small golden lights."""
+    for at in places:
+        sheet.glow(at, 12 * size, "#f8e08a", 0.75, 1.4)
+        sheet.gouache(ellipse(*at, 2.8 * size, 2.8 * size), "#fffbe0", 1.0, dry=0)

@@ -1,12 +1,17 @@
-"""The pages of The Moonlit Fox that have art."""
+"""The pages of The Moonlit Fox, in the order of the journey."""
 
 from __future__ import annotations
 
 from books.atelier.scene import Scene
-from books.moonlit_fox.forest import FOREST
-from books.moonlit_fox.lake import LAKE
-from books.moonlit_fox.meadow import MEADOW
-from books.moonlit_fox.morning import MORNING
-from books.moonlit_fox.star import STAR_FOUND
+from books.moonlit_fox import flight, forest, home, lake, meadow, mountain, star, wood
 
-SCENES: dict[int, Scene] = {1: MEADOW, 2: LAKE, 3: MORNING, 4: FOREST, 5: STAR_FOUND}
+SCENES: dict[int, Scene] = (
+    meadow.SCENES
+    | wood.SCENES
+    | lake.SCENES
+    | flight.SCENES
+    | forest.SCENES
+    | star.SCENES
+    | mountain.SCENES
+    | home.SCENES
+)

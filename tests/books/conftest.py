@@ -15,8 +15,9 @@ def book() -> Book:
 
 
 @pytest.fixture(scope="session")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder the sample book was drawn into."""
-    out = tmp_path_factory.mktemp("books")
+def drawn(request: pytest.FixtureRequest) -> Path:
+    """The folder the sample book is drawn into; what is current there isn't drawn again."""
+    assert request.config.cache is not None
+    out = request.config.cache.mkdir("books")
     draw_book("moonlit-fox", out)
     return out / "moonlit-fox"

@@ -57,11 +57,40 @@ def _no_face(data: dict[str, Any]) -> None:
 
 
 def _preview_locked(data: dict[str, Any]) -> None:
+    data["pages"][8]["art"] = False
     data["preview_pages"] = [1, 2, 9]
 
 
+def _text_too_low(data: dict[str, Any]) -> None:
+    data["pages"][0]["text_box"] |= {"top": 900, "height": 80}
+
+
+def _text_at_the_edge(data: dict[str, Any]) -> None:
+    data["pages"][0]["text_box"]["left"] = 59
+
+
+def _text_too_wide(data: dict[str, Any]) -> None:
+    data["pages"][0]["text_box"] |= {"left": 100, "width": 865}
+
+
+def _text_on_the_face(data: dict[str, Any]) -> None:
+    data["pages"][0]["text_box"] |= {"top": 300, "height": 160}
+
+
+def _no_text_box(data: dict[str, Any]) -> None:
+    del data["pages"][0]["text_box"]
+
+
+def _red_ink(data: dict[str, Any]) -> None:
+    data["cover_title_box"]["ink"] = "red"
+
+
+def _blurb(data: dict[str, Any]) -> None:
+    data["blurb"] = "A book about {child}."
+
+
 def _cover_missing(data: dict[str, Any]) -> None:
-    data["cover_page"] = 11
+    data["cover_page"] = 36
 
 
 def _ages_fall(data: dict[str, Any]) -> None:
@@ -100,7 +129,14 @@ def _unknown_field(data: dict[str, Any]) -> None:
         (_face_outside, "book", "face of page 1 reaches outside"),
         (_no_face, "pages.0", "needs a face opening"),
         (_preview_locked, "book", "preview_pages names pages without art: [9]"),
-        (_cover_missing, "book", "cover_page names pages without art: [11]"),
+        (_cover_missing, "book", "cover_page names pages without art: [36]"),
+        (_text_too_low, "pages.0.text_box", "too high: it ends beyond 964 px"),
+        (_text_too_wide, "pages.0.text_box", "too wide: it ends beyond 964 px"),
+        (_text_at_the_edge, "pages.0.text_box.left", "greater than or equal to 60"),
+        (_text_on_the_face, "pages.0", "the text box covers the face opening"),
+        (_no_text_box, "pages.0.text_box", "required"),
+        (_red_ink, "cover_title_box.ink", "'dark' or 'light'"),
+        (_blurb, "blurb", "unknown placeholder {child}"),
         (_ages_fall, "age_range", "must rise"),
         (_free, "price.amount", "greater than 0"),
         (_same_workflow, "book", "workflow and draft_workflow are both storybook_page"),
@@ -157,16 +193,22 @@ def test_two_books_of_one_id_are_a_book_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["Zoë", "Nguyễn Thị Ánh", "{name}", "O’Brien {0}", "%s"])
 def test_any_name_fills_every_text(book: Book, name: str) -> None:
     assert book.title_for(name) == f"{name} and the Moonlit Fox"
-    for page in book.pages:
-        text = page.text_for(name)
-        assert name in text
+    assert name in book.blurb_for(name)
+    texts = [page.text_for(name) for page in book.pages]
+    assert sum(name in text for text in texts) >= 20
+    for text in texts:
         assert text.replace(name, "").count("{") == 0
 
 
-def test_the_book_tells_ten_pages_and_shows_three(book: Book) -> None:
-    assert [page.page_number for page in book.pages] == list(range(1, 11))
+def test_the_book_tells_35_pages_and_shows_three(book: Book) -> None:
+    assert [page.page_number for page in book.pages] == list(range(1, 36))
     assert book.preview_pages == (1, 2, 3)
-    assert [page.page_number for page in book.pages if not page.art] == [6, 7, 8, 9, 10]
+    assert all(page.art for page in book.pages)
+
+
+def test_words_are_few_enough_to_be_read_aloud_on_one_page(book: Book) -> None:
+    for page in book.pages:
+        assert len(page.story_text) <= 180
 
 
 def test_the_book_names_its_workflows(book: Book) -> None:
@@ -186,7 +228,7 @@ def test_a_book_may_do_without_identity_and_draft(tmp_path: Path) -> None:
 
 
 def test_an_unknown_page_is_a_key_error(book: Book) -> None:
-    for number in (0, 11, -1):
+    for number in (0, 36, -1):
         with pytest.raises(KeyError):
             book.page(number)
 
