@@ -7,9 +7,11 @@ BUILD  := build
 PHOTO  ?=
 NO_DEPS := torchvision torchsde trampoline
 
-# Shared libraries that wheels expect (libegl1, libgl1: skia-python), the browser of the page tests.
-SYSTEM_PACKAGES := python3-venv libegl1 libgl1 libexpat1
-TEST_PACKAGES   := chromium chromium-driver
+# Shared libraries that wheels expect (libegl1, libgl1: skia-python), the browser of the page
+# tests, the servers that the gateway's tests start for themselves.
+# Fonts of the printed book: Andika for stories, DejaVu for characters that it lacks.
+SYSTEM_PACKAGES := python3-venv libegl1 libgl1 libexpat1 fonts-sil-andika fonts-dejavu-core
+TEST_PACKAGES   := chromium chromium-driver redis-server postgresql
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test lint types unit bench constraints clean system system-test
@@ -42,6 +44,7 @@ bench: setup  ## the benchmarks: tables on the screen, JSON in out/benchmarks/
 	$(BIN)/python -m benchmarks.skin_shift
 	$(BIN)/python -m benchmarks.identity_cache
 	$(BIN)/python -m benchmarks.identity_once
+	$(BIN)/python -m benchmarks.pdf
 
 constraints: setup  ## rewrite constraints.txt from what is installed
 	{ sed '/^# Everything else/q' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable \

@@ -25,6 +25,13 @@ PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "The idempotency key was used with another request",
     ),
+    "rate_limited": (HTTPStatus.TOO_MANY_REQUESTS, "This was done too often"),
+    "gpu_budget_spent": (
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "More pictures were asked for than can be made at the moment",
+    ),
+    "api_key_required": (HTTPStatus.UNAUTHORIZED, "A shop's API key is required"),
+    "api_key_invalid": (HTTPStatus.UNAUTHORIZED, "The API key is not valid"),
     # photos
     "no_face": (HTTPStatus.BAD_REQUEST, "No face was found in the photo"),
     "several_faces": (HTTPStatus.BAD_REQUEST, "More than one face was found in the photo"),
@@ -36,6 +43,10 @@ PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
     "photo_animated": (HTTPStatus.BAD_REQUEST, "The photo is an animation"),
     "photo_missing": (HTTPStatus.BAD_REQUEST, "The request has no photo in the field 'file'"),
     "photo_unknown": (HTTPStatus.NOT_FOUND, "There is no such photo, or it has expired"),
+    "consent_required": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "The consent in its present version is required",
+    ),
     # previews and jobs
     "book_unknown": (HTTPStatus.NOT_FOUND, "There is no such book"),
     "page_unknown": (HTTPStatus.NOT_FOUND, "The book has no such page"),
@@ -46,12 +57,32 @@ PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
     "job_unknown": (HTTPStatus.NOT_FOUND, "There is no such job, or it has expired"),
     "job_not_failed": (HTTPStatus.CONFLICT, "Only a failed job can be retried"),
     "job_in_progress": (HTTPStatus.CONFLICT, "A job for this page is still running"),
+    "preview_ordered": (HTTPStatus.CONFLICT, "A paid order of this preview isn't done yet"),
+    # orders
+    "preview_not_ready": (HTTPStatus.CONFLICT, "The preview's pictures aren't all there yet"),
+    "checkout_unknown": (HTTPStatus.NOT_FOUND, "There is no such checkout"),
+    "checkout_unavailable": (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "Nothing can be bought at the moment",
+    ),
+    "order_unknown": (HTTPStatus.NOT_FOUND, "There is no such order"),
+    "order_state": (HTTPStatus.CONFLICT, "The order can't take this where it is"),
+    "file_unknown": (HTTPStatus.NOT_FOUND, "The order has no such file, or it was removed"),
+    "download_not_ready": (HTTPStatus.CONFLICT, "The book isn't ready to be downloaded"),
+    "download_over": (HTTPStatus.GONE, "The book can no longer be downloaded"),
+    # the order desk
+    "login_refused": (HTTPStatus.UNAUTHORIZED, "Name and password don't open the order desk"),
+    "desk_session_over": (HTTPStatus.UNAUTHORIZED, "The login at the order desk is over"),
+    "desk_forbidden": (HTTPStatus.FORBIDDEN, "This needs an operator"),
     # files
     "link_invalid": (HTTPStatus.NOT_FOUND, "There is nothing here"),
     "link_expired": (HTTPStatus.GONE, "The link has expired"),
     # callbacks
     "invalid_signature": (HTTPStatus.UNAUTHORIZED, "The signature is not valid"),
     "invalid_message": (HTTPStatus.UNPROCESSABLE_ENTITY, "The message is not valid"),
+    "test_payment": (HTTPStatus.FORBIDDEN, "Payments in test mode are not taken here"),
+    "shop_unknown": (HTTPStatus.NOT_FOUND, "There is no such shop"),
+    "customer_required": (HTTPStatus.UNAUTHORIZED, "The customer must be logged in"),
     # the gateway's own troubles
     "store_full": (HTTPStatus.INSUFFICIENT_STORAGE, "The object store is full"),
     "store_unavailable": (HTTPStatus.SERVICE_UNAVAILABLE, "The object store can't be reached"),

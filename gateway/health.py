@@ -22,7 +22,7 @@ Ping = Callable[[], Awaitable[object]]
 
 _FRESH = timedelta(seconds=2)
 _PATIENCE_S = 2.0
-_REQUIRED = ("database", "object_store", "kv")
+_REQUIRED = ("database", "object_store")
 
 
 class DependencyStatus(StrEnum):
@@ -54,7 +54,8 @@ class Report:
 
     @property
     def ready(self) -> bool:
-        """Whether requests can be taken. The endpoint isn't needed for that: jobs wait for it."""
+        """Whether requests can be taken. The endpoint isn't needed for that, since jobs wait for
+        it, nor is the key-value mirror, since SQL has what it has."""
         return all(
             self.dependencies[name].status is DependencyStatus.OK
             for name in _REQUIRED

@@ -4,21 +4,22 @@ Every change is one transaction with the job's row held, so that several gateway
 and ask about the same job at once. Methods block.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, Engine, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import CursorResult, Engine, and_, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from contract.errors import ErrorCode, JobError
+from contract.job import ObjectRef
 from contract.result import JobResult, Progress
 from contract.status import TERMINAL_STATUSES, JobStatus
 from gateway import jobs
 from gateway.looks import Rendering
 from gateway.ports import Clock, EndpointError, EndpointRejected
-from gateway.records import Job, Page, Photo, Preview, lock, reading, writing
+from gateway.records import AS_PAINTED, Job, Page, Photo, Preview, lock, reading, writing
 
 CLAIM_LIFE = timedelta(seconds=60)
 """How long a gateway may take to submit a job before another one does it."""
@@ -28,7 +29,10 @@ _OPEN = (JobStatus.QUEUED, JobStatus.PROCESSING)
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to submit one dispatch of a job, and what its message is made of."""
+    """The right to submit one dispatch of a job, and what its message is made of.
+
+    ``finished`` are, by page number, the pages that a job enlarges.
+    """
 
     job_id: str
     dispatch: int
@@ -37,6 +41,7 @@ class Claim:
     preview: Preview
     photo: Photo
     pages: tuple[jobs.PageState, ...]
+    finished: Mapping[int, ObjectRef]
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,7 @@ class Ledger:
                 preview=preview,
                 photo=session.get_one(Photo, preview.photo_id),
                 pages=tuple(state.missing),
+                finished=_finished(session, job_id),
             )
 
     def accepted(self, claim: Claim, runpod_id: str) -> None:
@@ -238,6 +244,19 @@ class Ledger:
             )
             return _touched(changed)
 
+    def cancel(self, row: Job) -> str | None:
+        """Give a job up, in the caller's transaction; return RunPod's id of what is to be
+        stopped there, if anything is. Nothing happens to a job that has ended."""
+        if row.status.is_terminal:
+            return None
+        now = self._clock.now()
+        row.status = JobStatus.CANCELLED
+        row.current_step = "cancelled"
+        row.revision += 1
+        row.completed_at = now
+        row.next_dispatch_at = row.claimed_until = row.ask_at = None
+        return row.runpod_id
+
     def reopen(self, session: Session, row: Job) -> None:
         """Queue a failed job again, by hand, in the caller's transaction."""
         _, state = _load(session, row.job_id)
@@ -299,6 +318,25 @@ def _load(session: Session, job_id: str) -> tuple[Job, jobs.JobState]:
     return row, state
 
 
+def _finished(session: Session, job_id: str) -> dict[int, ObjectRef]:
+    """The painted pages of the takes that the job enlarges; empty for a job that paints."""
+    enlarged = aliased(Page)
+    painted = session.scalars(
+        select(Page)
+        .join(
+            enlarged,
+            and_(
+                Page.preview_id == enlarged.preview_id,
+                Page.page_number == enlarged.page_number,
+                Page.take == enlarged.take,
+            ),
+        )
+        .where(enlarged.job_id == job_id, enlarged.variant != AS_PAINTED)
+        .where(Page.variant == AS_PAINTED)
+    )
+    return {page.page_number: ObjectRef(key=page.key, sha256=page.sha256) for page in painted}
+
+
 def _page_state(page: Page) -> jobs.PageState:
     return jobs.PageState(
         page_number=page.page_number,
@@ -332,7 +370,7 @@ def _write(session: Session, row: Job, state: jobs.JobState) -> None:
     for page in session.scalars(select(Page).where(Page.job_id == row.job_id)):
         known = state.pages[page.page_number]
         if page.sha256 != known.sha256:
-            page.preview_key = None  # the watermarked copy is of another picture
+            page.preview_key = page.clean_key = None  # these copies are of another picture
         page.status = known.status
         page.seed = known.seed
         page.run = known.run

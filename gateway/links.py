@@ -26,9 +26,10 @@ class Links:
             secret, salt="foxetales.file-link", key_derivation="hmac", digest_method=sha256
         )
 
-    def url(self, key: str) -> str:
-        """Return an absolute link to the object under ``key``, good for ``life_s`` seconds."""
-        expires = str(int((self._clock.now() + self._life).timestamp()))
+    def url(self, key: str, life: timedelta | None = None) -> str:
+        """Return an absolute link to the object under ``key``, good for ``life``, or else for
+        ``life_s`` seconds."""
+        expires = str(int((self._clock.now() + (life or self._life)).timestamp()))
         signature = self._signer.get_signature(_signed_text(key, expires)).decode()
         return f"{self._base}{key}?{urlencode({'expires': expires, 'signature': signature})}"
 

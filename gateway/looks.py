@@ -4,7 +4,7 @@ A job keeps what was decided when it was queued: a retry after a deployment rend
 its pages with the same version.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Literal
 
@@ -28,11 +28,20 @@ class LookMissing(Exception):
     """A book can't be rendered in the look that is in use. The message names the book."""
 
 
+PRINT_WORKFLOWS: Mapping[Look, WorkflowRef] = {
+    Look.FINAL: WorkflowRef(name="print_upscale", version=1),
+    Look.DRAFT: WorkflowRef(name="print_upscale_draft", version=1),
+}
+"""By what a finished page is enlarged for the printer. Drafts are only made larger: a machine
+without model weights has no upscale model either."""
+
+
 class Rendering(BaseModel):
     """By what a job's pages are rendered, as its record keeps it.
 
     ``identity_workflow`` makes the identity that ``workflow`` takes, if it takes one. A draft
-    has no identity and only one quality.
+    has no identity and only one quality. With ``pixels`` (width, height) the job enlarges pages
+    that are finished for the printer.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +50,7 @@ class Rendering(BaseModel):
     workflow: WorkflowRef
     identity_workflow: WorkflowRef | None = None
     quality: Quality = "standard"
+    pixels: tuple[int, int] | None = None
 
     @property
     def is_draft(self) -> bool:
@@ -65,6 +75,11 @@ def rendering(book: Book, look: Look, quality: Quality) -> Rendering:
     if book.draft_workflow is None:
         raise LookMissing(f"{book.id} has no draft_workflow")
     return Rendering(look=look, workflow=_ref(book.draft_workflow))
+
+
+def enlargement(look: Look, width: int, height: int) -> Rendering:
+    """Return by what finished pages are enlarged to ``width`` by ``height`` pixels."""
+    return Rendering(look=look, workflow=PRINT_WORKFLOWS[look], pixels=(width, height))
 
 
 def check_look(books: Iterable[Book], look: Look) -> None:

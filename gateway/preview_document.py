@@ -10,17 +10,17 @@ from books.model import Book, Price
 from contract.status import JobStatus, PageStatus
 from gateway.catalogue import STYLES
 from gateway.looks import Rendering
-from gateway.previews import shown_pages
+from gateway.money import WHOLE_CURRENCIES
 from gateway.records import Job, Page, Preview
 from gateway.schema import BookSummary, LockedPage, PreviewDocument, Purchase, ShownPage
+from gateway.takes import shown_pages
+from gateway.unlocked import Picture, picture_of
 
 DRAFT_LABEL = (
     "Draft look: painted by a simplified process to show the idea. The printed book is rendered "
     "in full quality."
 )
 
-# ISO 4217 currencies without a minor unit that a shop of ours may meet.
-_WHOLE_CURRENCIES = frozenset({"JPY", "KRW", "VND", "CLP", "ISK"})
 _SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
 
 
@@ -30,17 +30,30 @@ def preview_document(
     pages: Sequence[Page],
     book: Book,
     *,
+    in_book: Mapping[int, int],
     link: Callable[[str], str],
+    pdf_url: str | None,
     now: datetime,
 ) -> PreviewDocument:
     """Return the document of a preview.
 
-    ``job`` is the job of the preview itself; ``pages`` are all takes; ``link`` turns an object
-    key into an expiring URL. An expired preview has no pictures.
+    ``job`` is the job of the preview itself; ``pages`` are all takes, ``in_book`` which of them
+    are in a book that is paid; ``link`` turns an object key into an expiring URL. An expired
+    preview has no pictures.
     """
     expired = preview.expires_at <= now
+    pictures = {
+        page.page_number: None if expired else picture_of(page.page_number, pages, in_book)
+        for page in book.pages
+    }
+    unlocked = {n for n, picture in pictures.items() if picture and not picture.is_watermarked}
+    open_pages = [
+        page.page_number
+        for page in book.pages
+        if page.page_number in book.preview_pages or page.page_number in unlocked
+    ]
     shown = shown_pages(pages)
-    visible = [_shown_page(book, preview, n, shown, link, expired) for n in book.preview_pages]
+    visible = [_shown_page(book, preview, n, shown.get(n), pictures[n], link) for n in open_pages]
     locked = [
         LockedPage(
             page_number=page.page_number,
@@ -50,7 +63,7 @@ def preview_document(
             is_locked=True,
         )
         for page in book.pages
-        if page.page_number not in book.preview_pages
+        if page.page_number not in open_pages
     ]
     covers = [page.image_url for page in visible if page.is_cover]
     status = _status(job, visible, expired)
@@ -74,6 +87,7 @@ def preview_document(
         created_at=preview.created_at,
         expires_at=preview.expires_at,
         days_remaining=max(0, math.ceil((preview.expires_at - now).total_seconds() / 86_400)),
+        pdf_url=pdf_url,
         purchase=purchase(book.price),
         draft=draft,
         label=DRAFT_LABEL if draft else None,
@@ -100,7 +114,7 @@ def book_summary(book: Book, *, draft: bool) -> BookSummary:
 
 def purchase(price: Price) -> Purchase:
     """Return what a book costs, for a program and for a person."""
-    whole = price.currency in _WHOLE_CURRENCIES
+    whole = price.currency in WHOLE_CURRENCIES
     amount = Decimal(price.amount) if whole else Decimal(price.amount).scaleb(-2)
     sign = _SIGNS.get(price.currency)
     text = f"{amount:,}" if whole else f"{amount:,.2f}"
@@ -115,18 +129,17 @@ def _shown_page(
     book: Book,
     preview: Preview,
     number: int,
-    shown: Mapping[int, Page],
+    newest: Page | None,
+    picture: Picture | None,
     link: Callable[[str], str],
-    expired: bool,
 ) -> ShownPage:
-    page = shown.get(number)
-    ready = page is not None and page.preview_key is not None and not expired
+    page = picture.page if picture else newest
     return ShownPage(
         page_number=number,
         status=page.status if page else PageStatus.PENDING,
-        image_url=link(page.preview_key) if ready and page and page.preview_key else "",
+        image_url=link(picture.key) if picture else "",
         story_text=book.page(number).text_for(preview.child_name),
-        is_watermarked=True,
+        is_watermarked=picture.is_watermarked if picture else True,
         is_locked=False,
         is_cover=number == book.cover_page,
     )

@@ -1,16 +1,20 @@
-"""The watermarked pictures of a preview: made once for each completed page, kept in the store."""
+"""The pictures of a preview that a parent sees: made once of each completed page, and kept.
+A page of a paid book has one without a mark, all others one with it."""
 
 import logging
+from collections.abc import Callable
 
 import anyio
 import anyio.to_thread
 from sqlalchemy import select, update
+from sqlalchemy.orm import InstrumentedAttribute
 
-from contract.keys import preview_image_key
+from contract.keys import clean_image_key, preview_image_key
 from contract.status import PageStatus
-from gateway.records import Page, reading, writing
+from gateway.records import AS_PAINTED, Page, Preview, reading, writing
 from gateway.services import Services
-from gateway.watermark import UnreadablePage, watermarked
+from gateway.unlocked import takes_in_book, unlocking_order
+from gateway.watermark import UnreadablePage, unmarked, watermarked
 from storage.errors import ObjectNotFound, ObjectTooLarge, StoreError
 
 logger = logging.getLogger(__name__)
@@ -31,42 +35,62 @@ async def prepare(services: Services, preview_id: str) -> None:
 
 
 def make_missing(services: Services, preview_id: str) -> None:
-    """Make and record the watermarked pictures of completed pages that have none. Blocks.
+    """Make and record the pictures of completed pages that have none. Blocks.
 
-    A page that can't be read is left without one.
+    A page that can't be read is left without one. Of an erased preview nothing is made.
 
     Raises:
         StoreError: the object store failed.
     """
     with reading(services.engine) as session:
+        preview = session.get(Preview, preview_id)
+        if preview is None or preview.erased_at is not None:
+            return
+        in_book = takes_in_book(session, unlocking_order(session, preview_id))
         pages = session.scalars(
             select(Page).where(
                 Page.preview_id == preview_id,
+                Page.variant == AS_PAINTED,
                 Page.status == PageStatus.COMPLETED,
-                Page.preview_key.is_(None),
             )
         ).all()
     for page in pages:
-        _make(services, page)
+        paid = in_book.get(page.page_number) == page.take
+        if paid and page.clean_key is None:
+            key = clean_image_key(preview_id, page.page_number, page.take)
+            _make(services, page, Page.clean_key, key, unmarked)
+        elif not paid and page.preview_key is None:
+            key = preview_image_key(preview_id, page.page_number, page.take)
+            _make(services, page, Page.preview_key, key, watermarked)
 
 
-def _make(services: Services, page: Page) -> None:
-    key = preview_image_key(page.preview_id, page.page_number, page.take)
+def _make(
+    services: Services,
+    page: Page,
+    column: InstrumentedAttribute[str | None],
+    key: str,
+    picture: Callable[[bytes], bytes],
+) -> None:
     try:
-        jpeg = watermarked(services.store.get(page.key, _MAX_PAGE_BYTES))
+        jpeg = picture(services.store.get(page.key, _MAX_PAGE_BYTES))
     except (UnreadablePage, ObjectNotFound, ObjectTooLarge):
         logger.error("a stored page can't be read", extra={"key": page.key})
         return
     services.store.put(key, jpeg, "image/jpeg")
     with writing(services.engine) as session:
+        erased = session.get_one(Preview, page.preview_id, with_for_update=True).erased_at
         session.execute(
             update(Page)
             .where(
                 Page.preview_id == page.preview_id,
                 Page.page_number == page.page_number,
                 Page.take == page.take,
+                Page.variant == page.variant,
                 # A newer run may have stored another picture meanwhile: that one comes next.
                 Page.sha256 == page.sha256,
             )
-            .values(preview_key=key)
+            .values({column: key})
         )
+    if erased is not None:
+        # It was erased while this was made: perhaps nobody comes back for the file.
+        services.store.delete(key)

@@ -5,7 +5,6 @@ the records decide who was first.
 """
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -18,6 +17,7 @@ from contract.keys import page_key
 from contract.status import TERMINAL_STATUSES, JobStatus, PageStatus
 from gateway.catalogue import STYLES
 from gateway.errors import Problem
+from gateway.gpu_budget import check_budget
 from gateway.ids import new_id
 from gateway.jobs import QUEUED_STEP, seed_for
 from gateway.looks import Rendering, rendering
@@ -40,13 +40,13 @@ class Queued:
 
 
 def create_preview(
-    services: Services, request: PreviewRequest, idempotency_key: str | None
+    services: Services, request: PreviewRequest, idempotency_key: str | None, shop_id: str
 ) -> Queued:
-    """Queue the preview of a book.
+    """Queue the preview of a book, which a parent sees in the shop ``shop_id``.
 
     Raises:
         Problem: ``book_unknown``, ``style_unknown``, ``appearance_unknown``, ``photo_unknown``,
-            or ``idempotency_key_reused`` with another request.
+            ``gpu_budget_spent``, or ``idempotency_key_reused`` with another request.
     """
     book = services.books.book(request.book_id)
     style = request.style or STYLES[0]
@@ -58,6 +58,7 @@ def create_preview(
     preview = Preview(
         preview_id=new_id(),
         photo_id=request.photo_id,
+        shop_id=shop_id,
         book_id=book.id,
         child_name=request.child_name,
         child_age=request.child_age,
@@ -74,9 +75,12 @@ def create_preview(
     chosen = rendering(book, settings.page_look, settings.preview_quality)
     try:
         with writing(services.engine) as session:
-            _check_photo(services, session, request.photo_id)
+            photo = _check_photo(services, session, request.photo_id)
+            # A book is painted from its photo: it can't be bought for longer than that is there.
+            preview.expires_at = min(preview.expires_at, photo.expires_at)
             session.add(preview)
             session.flush()
+            _check_budget(services, session, len(book.preview_pages))
             job = _new_job(services, preview, PREVIEW, chosen)
             session.add(job)
             session.flush()
@@ -93,7 +97,8 @@ def request_page(services: Services, request: PageRequest, idempotency_key: str 
 
     Raises:
         Problem: ``preview_unknown``, ``photo_unknown``, ``page_unknown``, ``page_locked``,
-            ``job_in_progress`` while the page is being rendered, or ``idempotency_key_reused``.
+            ``job_in_progress`` while the page is being rendered, ``gpu_budget_spent``, or
+            ``idempotency_key_reused``.
     """
     try:
         with writing(services.engine) as session:
@@ -105,6 +110,7 @@ def request_page(services: Services, request: PageRequest, idempotency_key: str 
             _check_page(services, preview, request.page_number)
             _check_photo(services, session, preview.photo_id)
             _check_idle(session, request, job)
+            _check_budget(services, session, 1)
             latest = session.scalar(
                 select(func.max(Page.take)).where(
                     Page.preview_id == request.preview_id, Page.page_number == request.page_number
@@ -123,7 +129,7 @@ def retry(services: Services, job_id: str, token_preview_id: str | None) -> Queu
 
     Raises:
         Problem: ``job_unknown``, also for another parent's job; ``job_not_failed``;
-            ``photo_unknown`` when it has expired.
+            ``photo_unknown`` when it has expired; ``gpu_budget_spent``.
     """
     with writing(services.engine) as session:
         job = lock(session, job_id)
@@ -135,19 +141,11 @@ def retry(services: Services, job_id: str, token_preview_id: str | None) -> Queu
         if job.status is not JobStatus.FAILED:
             raise Problem("job_not_failed")
         _check_photo(services, session, preview.photo_id)
-        services.dispatcher.ledger.reopen(session, job)
         pages = _count_pages(session, job_id)
+        if job.order_id is None:
+            _check_budget(services, session, pages)
+        services.dispatcher.ledger.reopen(session, job)
     return _queued(job, pages)
-
-
-def shown_pages(pages: Sequence[Page]) -> dict[int, Page]:
-    """Return, for each page number, the take that is shown: the newest completed one, or the
-    first while there is none."""
-    shown: dict[int, Page] = {}
-    for page in sorted(pages, key=lambda page: page.take):
-        if page.take == 1 or page.status is PageStatus.COMPLETED:
-            shown[page.page_number] = page
-    return shown
 
 
 def _new_job(
@@ -202,10 +200,16 @@ def _hash(request: BaseModel) -> str:
     return hashlib.sha256(request.model_dump_json(exclude_none=True).encode()).hexdigest()
 
 
-def _check_photo(services: Services, session: Session, photo_id: str) -> None:
+def _check_photo(services: Services, session: Session, photo_id: str) -> Photo:
     photo = session.get(Photo, photo_id)
     if photo is None or photo.expires_at <= services.clock.now():
         raise Problem("photo_unknown")
+    return photo
+
+
+def _check_budget(services: Services, session: Session, pages: int) -> None:
+    budget = services.settings.gpu_budget_pages
+    check_budget(session, services.clock.now(), pages=pages, budget=budget)
 
 
 def _living_preview(services: Services, session: Session, preview_id: str) -> Preview:

@@ -22,7 +22,7 @@ from storage.errors import ObjectNotFound, ObjectTooLarge, StoreError
 
 logger = logging.getLogger(__name__)
 
-_MAX_PAGE_BYTES = 32 * 1024 * 1024
+_MAX_PAGE_BYTES = 64 * 1024 * 1024  # an enlarged page has some 28 MB of pixels
 _Message = TypeVar("_Message", bound=BaseModel)
 
 

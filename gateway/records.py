@@ -4,10 +4,13 @@ SQLite is the default; PostgreSQL serves several gateways. Every moment is timez
 Functions block: call them in a thread, never on the event loop.
 """
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
@@ -31,10 +34,21 @@ from sqlalchemy.types import TypeDecorator
 from contract.status import JobStatus, PageStatus
 
 _READING = "foxetales_reading"
+_SNAPSHOT: dict[str, dict[str, Any]] = {
+    "sqlite": {_READING: True},
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+}
 _BUSY_TIMEOUT_MS = 10_000
+_POSTGRES_DRIVER = "postgresql+psycopg"
+_CONNECT_TIMEOUT_S = 5
 
 _id = String(64)
 _key = String(512)
+
+
+def id_column() -> String:
+    """The type of a column that holds an id of ours."""
+    return _id
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -62,9 +76,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def _enum(kind: type[JobStatus] | type[PageStatus]) -> Enum:
+def enum_column(kind: type[StrEnum]) -> Enum:
+    """The type of a column that holds a member of ``kind``, by its value."""
     return Enum(
-        kind, native_enum=False, length=16, values_callable=lambda e: [item.value for item in e]
+        kind, native_enum=False, length=32, values_callable=lambda e: [item.value for item in e]
     )
 
 
@@ -75,7 +90,11 @@ class Record(DeclarativeBase):
 
 
 class Photo(Record):
-    """A parent's photo, as it lies in the object store. Sizes in pixels and bytes."""
+    """A parent's photo, as it lies in the object store. Sizes in pixels and bytes.
+
+    ``consent`` is the version of the text that the parent agreed to when it was uploaded. Since
+    ``removed_at`` the object is gone, and the record is a tombstone.
+    """
 
     __tablename__ = "photos"
 
@@ -87,29 +106,39 @@ class Photo(Record):
     size_bytes: Mapped[int]
     face_confidence: Mapped[float]
     face_area_percent: Mapped[float]
+    consent: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+    removed_at: Mapped[datetime | None]
 
 
 class Preview(Record):
-    """What a parent asked for. One Idempotency-Key of a photo makes one preview."""
+    """What a parent asked for. One Idempotency-Key of a photo makes one preview.
+
+    ``paid_at`` is set by the first order of it: from then on its pages are shown unlocked.
+    ``erased_at`` makes it a tombstone: nothing of the child is in it any more.
+    """
 
     __tablename__ = "previews"
     __table_args__ = (UniqueConstraint("photo_id", "idempotency_key"),)
 
     preview_id: Mapped[str] = mapped_column(_id, primary_key=True)
     photo_id: Mapped[str] = mapped_column(ForeignKey("photos.photo_id"), index=True)
+    shop_id: Mapped[str] = mapped_column(_id, default="default")
     book_id: Mapped[str] = mapped_column(_id)
     child_name: Mapped[str] = mapped_column(String(80))
     child_age: Mapped[int | None]
     child_gender: Mapped[str | None] = mapped_column(String(16))
     appearance: Mapped[str | None] = mapped_column(_id)
     style: Mapped[str] = mapped_column(_id)
-    session_id: Mapped[str | None] = mapped_column(_id)
+    session_id: Mapped[str | None] = mapped_column(_id, index=True)
+    customer_id: Mapped[str | None] = mapped_column(String(255), index=True)
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     request_hash: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+    paid_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]
 
 
 class Job(Record):
@@ -120,7 +149,8 @@ class Job(Record):
     this dispatch. ``next_dispatch_at`` is set while the job waits to be submitted; a gateway that
     submits it holds it until ``claimed_until``. ``ask_at`` is when the endpoint is asked about a
     job it has; ``revision`` counts visible changes. ``rendering`` is a
-    :class:`gateway.looks.Rendering`: it never changes.
+    :class:`gateway.looks.Rendering`: it never changes. ``order_id`` is the order that it works
+    for, if it isn't the preview's own.
     """
 
     __tablename__ = "jobs"
@@ -132,11 +162,12 @@ class Job(Record):
 
     job_id: Mapped[str] = mapped_column(_id, primary_key=True)
     preview_id: Mapped[str] = mapped_column(ForeignKey("previews.preview_id"), index=True)
+    order_id: Mapped[str | None] = mapped_column(_id, index=True)
     kind: Mapped[str] = mapped_column(String(16))
     rendering: Mapped[dict[str, Any]]
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     request_hash: Mapped[str] = mapped_column(String(64))
-    status: Mapped[JobStatus] = mapped_column(_enum(JobStatus))
+    status: Mapped[JobStatus] = mapped_column(enum_column(JobStatus))
     progress: Mapped[float] = mapped_column(default=0.0)
     current_step: Mapped[str] = mapped_column(String(200), default="")
     revision: Mapped[int] = mapped_column(default=1)
@@ -152,14 +183,25 @@ class Job(Record):
     ask_at: Mapped[datetime | None]
     heard_at: Mapped[datetime | None]
     error: Mapped[dict[str, Any] | None]
-    queued_at: Mapped[datetime]
+    queued_at: Mapped[datetime] = mapped_column(index=True)
     started_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
 
 
+AS_PAINTED: Final = "page"
+"""The variant of a page that is the picture itself."""
+
+
+def print_variant(width: int, height: int) -> str:
+    """The variant of a page that is enlarged for the printer, to so many pixels."""
+    return f"print-{width}x{height}"
+
+
 class Page(Record):
     """One rendering of one page. ``key`` is where the PNG is expected from the start; ``run`` is
-    the worker's run that stored it; ``preview_key`` is the watermarked copy, once it is made."""
+    the worker's run that stored it; ``preview_key`` is the watermarked copy, once it is made, and
+    ``clean_key`` the copy without a mark that is made of a paid book's page.
+    A print variant of a take is made of that take."""
 
     __tablename__ = "pages"
     __table_args__ = (ForeignKeyConstraint(["preview_id"], ["previews.preview_id"]),)
@@ -167,27 +209,35 @@ class Page(Record):
     preview_id: Mapped[str] = mapped_column(_id, primary_key=True)
     page_number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     take: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    variant: Mapped[str] = mapped_column(String(32), primary_key=True, default=AS_PAINTED)
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.job_id"), index=True)
-    status: Mapped[PageStatus] = mapped_column(_enum(PageStatus))
+    status: Mapped[PageStatus] = mapped_column(enum_column(PageStatus))
     seed: Mapped[int] = mapped_column(BigInteger)
     key: Mapped[str] = mapped_column(_key)
     run: Mapped[int] = mapped_column(BigInteger, default=0)
     sha256: Mapped[str | None] = mapped_column(String(64))
     size_bytes: Mapped[int | None]
     preview_key: Mapped[str | None] = mapped_column(_key)
+    clean_key: Mapped[str | None] = mapped_column(_key)
     error: Mapped[dict[str, Any] | None]
     timings: Mapped[dict[str, Any] | None]
 
 
 def open_engine(url: str) -> Engine:
-    """Return an engine for a SQLAlchemy URL (``sqlite:////path`` or ``postgresql+psycopg://…``).
+    """Return an engine for a SQLAlchemy URL (``sqlite:////path`` or ``postgresql://…``).
 
     Raises:
-        ValueError: the URL has no database file, or can't be parsed.
+        ValueError: the URL has no database file, or is of another kind of database.
     """
     parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True)
+    if parsed.drivername in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername=_POSTGRES_DRIVER)
+    if parsed.get_backend_name() not in _SNAPSHOT:
+        raise ValueError("the database is SQLite or PostgreSQL")
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(
+            parsed, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_TIMEOUT_S}
+        )
     if parsed.database in (None, "", ":memory:"):
         raise ValueError("SQLite needs a file: threads don't share a database in memory")
     engine = create_engine(parsed)
@@ -199,12 +249,27 @@ def open_engine(url: str) -> Engine:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun by _begin_sqlite alone
     cursor = connection.cursor()
-    # busy_timeout first: switching to WAL needs the lock when several processes start at once.
     cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
-    cursor.execute("PRAGMA journal_mode=WAL")
+    _switch_to_wal(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA secure_delete=ON")  # an erased name is gone from the file, too
     cursor.close()
+
+
+def _switch_to_wal(cursor: Any) -> None:
+    """Where several open a new database at once, SQLite refuses all but one of them at once,
+    without minding busy_timeout: they find it switched a moment later."""
+    until = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -214,18 +279,10 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
-def create_schema(engine: Engine) -> None:
-    """Create the tables that are missing. Several gateways may do so at once."""
-    with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7066578)")
-        Record.metadata.create_all(connection)
-
-
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
     """A session over one consistent snapshot; nothing in it is saved."""
-    with Session(engine.execution_options(**{_READING: True})) as session:
+    with Session(engine.execution_options(**_SNAPSHOT[engine.dialect.name])) as session:
         yield session
 
 

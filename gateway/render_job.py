@@ -21,6 +21,8 @@ def pages_job(claim: Claim, books: Catalogue, deadline_s: float) -> PagesJob:
             preview was asked for.
         NotRenderable: so has the book.
     """
+    if claim.rendering.pixels:
+        return _enlarging(claim, claim.rendering.pixels, deadline_s)
     book = books.book(claim.preview.book_id)
     look = None if claim.rendering.is_draft else _final_slots(claim, books)
     tasks = []
@@ -36,6 +38,30 @@ def pages_job(claim: Claim, books: Catalogue, deadline_s: float) -> PagesJob:
         workflow=claim.rendering.workflow,
         pages=tasks,
         identity=_identity(claim),
+        deadline_s=deadline_s,
+    )
+
+
+def _enlarging(claim: Claim, pixels: tuple[int, int], deadline_s: float) -> PagesJob:
+    width, height = pixels
+    tasks = []
+    for state in claim.pages:
+        if state.page_number not in claim.finished:
+            raise NotRenderable(f"page {state.page_number} isn't painted")
+        tasks.append(
+            PageTask(
+                page_number=state.page_number,
+                output_key=state.key,
+                seed=state.seed,
+                slots={"width": width, "height": height},
+                assets={"page": claim.finished[state.page_number]},
+            )
+        )
+    return PagesJob(
+        job_id=claim.job_id,
+        dispatch=claim.dispatch,
+        workflow=claim.rendering.workflow,
+        pages=tasks,
         deadline_s=deadline_s,
     )
 

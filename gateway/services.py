@@ -2,28 +2,66 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from random import SystemRandom
+from urllib.parse import quote
 
 import cv2
 import httpx
+from anyio import to_thread
+from pydantic import SecretStr
+from redis import Redis
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from books.appearances import load_appearances
 from books.library import BookError
 from gateway.adapters.centerface import CenterFace
+from gateway.adapters.file_drop import FileDrop
+from gateway.adapters.kv_redis import RedisKeyValue, open_redis
 from gateway.adapters.kv_sql import SqlKeyValue
+from gateway.adapters.lulu import Lulu
+from gateway.adapters.lulu_session import LuluSession
+from gateway.adapters.mail_outbox import MailOutbox
+from gateway.adapters.rate_limits import MemoryRateLimiter, RedisRateLimiter
+from gateway.adapters.resend import ResendMailer
 from gateway.adapters.runpod import RunpodEndpoint
+from gateway.adapters.smtp import SmtpMailer, SmtpServer
+from gateway.adapters.stripe_payments import StripePayments
 from gateway.adapters.system_clock import SystemClock
+from gateway.adapters.webhook_courier import WebhookCourier
 from gateway.catalogue import ArtMissing, Catalogue
+from gateway.desk_tokens import DeskTokens
 from gateway.dispatcher import Dispatcher
+from gateway.download_links import DownloadLinks
 from gateway.ledger import Ledger
 from gateway.links import Links
 from gateway.looks import LookMissing, check_look
-from gateway.ports import Clock, FaceDetector, KeyValue, ObjectStore, RenderEndpoint
-from gateway.records import create_schema, open_engine
+from gateway.mail_message import sender
+from gateway.migrations import SchemaError, upgrade
+from gateway.order_records import Order
+from gateway.order_services import OrderServices, assemble_orders
+from gateway.outbox import Courier
+from gateway.pdf import FontMissing, FontSet, load_fonts
+from gateway.ports import (
+    Clock,
+    FaceDetector,
+    KeyValue,
+    Mailer,
+    ObjectStore,
+    Payments,
+    PrintVendor,
+    RenderEndpoint,
+)
+from gateway.rate_limits import RateLimiter
+from gateway.records import open_engine
+from gateway.rounds import Round
+from gateway.sale_services import SaleServices, assemble_sales
 from gateway.settings import Settings, SettingsError
+from gateway.shops import ApiKeys
 from gateway.status_board import StatusBoard
+from gateway.stripe_events import EVENT_TYPES
 from gateway.tokens import Tokens
 from storage.open import open_store
 
@@ -41,11 +79,19 @@ class Services:
     store: ObjectStore
     endpoint: RenderEndpoint
     faces: FaceDetector
+    mailer: Mailer
+    printer: PrintVendor
     books: Catalogue
     board: StatusBoard
     dispatcher: Dispatcher
     tokens: Tokens
     links: Links
+    orders: OrderServices
+    sales: SaleServices
+    api_keys: ApiKeys
+    limiter: RateLimiter
+    desk_tokens: DeskTokens
+    download_links: DownloadLinks
     closers: tuple[Closer, ...] = ()
 
 
@@ -54,9 +100,16 @@ def assemble(
     *,
     clock: Clock,
     engine: Engine,
+    kv: KeyValue,
     store: ObjectStore,
     endpoint: RenderEndpoint,
     faces: FaceDetector,
+    mailer: Mailer,
+    printer: PrintVendor,
+    courier: Courier,
+    fonts: FontSet,
+    limiter: RateLimiter,
+    payments: Payments | None = None,
     closers: tuple[Closer, ...] = (),
 ) -> Services:
     """Put the gateway together around the parts that touch the world.
@@ -65,7 +118,6 @@ def assemble(
         SettingsError: the books or the appearances can't be used; one line says which.
     """
     books = _catalogue(settings)
-    kv = SqlKeyValue(engine, clock)
     board = StatusBoard(engine, kv)
     public_url = str(settings.public_url).rstrip("/")
     webhook_base = (
@@ -88,7 +140,37 @@ def assemble(
         deadline_s=settings.job_deadline_s,
     )
     secret = settings.app_secret.get_secret_value()
-    return Services(
+    links = Links(public_url, secret, settings.link_life_s, clock)
+    tokens = Tokens(secret)
+    downloads = DownloadLinks(public_url, secret)
+    orders = assemble_orders(
+        settings,
+        engine=engine,
+        clock=clock,
+        store=store,
+        books=books,
+        ledger=ledger,
+        links=links,
+        mailer=mailer,
+        printer=printer,
+        courier=courier,
+        fonts=fonts,
+        downloads=downloads,
+        order_url=partial(_order_page, public_url, tokens),
+    )
+    # What erases works with all services, which therefore have to be there first.
+    from gateway.shop_privacy import privacy_of
+
+    sales = assemble_sales(
+        settings,
+        engine=engine,
+        clock=clock,
+        books=books,
+        lives=orders.lives,
+        payments=payments,
+        privacy=lambda: privacy_of(services, courier),
+    )
+    services = Services(
         settings=settings,
         clock=clock,
         engine=engine,
@@ -96,19 +178,43 @@ def assemble(
         store=store,
         endpoint=endpoint,
         faces=faces,
+        mailer=mailer,
+        printer=printer,
         books=books,
         board=board,
         dispatcher=dispatcher,
-        tokens=Tokens(secret),
-        links=Links(public_url, secret, settings.link_life_s, clock),
+        tokens=tokens,
+        api_keys=ApiKeys(engine, clock),
+        limiter=limiter,
+        download_links=downloads,
+        desk_tokens=DeskTokens(
+            settings.desk_secrets, timedelta(seconds=settings.desk_token_life_s), clock
+        ),
+        links=links,
+        orders=orders,
+        sales=sales,
         closers=closers,
     )
+    return services
 
 
-def build(settings: Settings, environ: Mapping[str, str]) -> Services:
+def _order_page(public_url: str, tokens: Tokens, order: Order) -> str:
+    """Where a parent follows an order. The token stands behind the ``#``, which browsers keep to
+    themselves."""
+    token = tokens.issue(order.preview_id) if order.preview_id else ""
+    return f"{public_url}/#order={order.order_id}&token={quote(token)}"
+
+
+def rounds_of(services: Services) -> list[Round]:
+    """What a gateway that carries orders does again and again."""
+    return [*services.orders.rounds(), *services.sales.rounds()]
+
+
+def build(settings: Settings, environ: Mapping[str, str], clock: Clock | None = None) -> Services:
     """Put the gateway together from its settings: the only place that chooses adapters.
 
-    ``environ`` gives the credentials of an ``s3://`` store (see ``storage.open``).
+    ``environ`` gives the credentials of an ``s3://`` store (see ``storage.open``); ``clock`` is the
+    system's if none is given.
 
     Raises:
         SettingsError: a setting names something that can't be used; one line says which.
@@ -121,12 +227,18 @@ def build(settings: Settings, environ: Mapping[str, str]) -> Services:
         faces = CenterFace(settings.face_model_path)
     except (FileNotFoundError, cv2.error) as error:
         raise SettingsError(f"FACE_MODEL_PATH: {error}") from error
-    engine = _open_database(settings)
+    engine = open_database(settings.database_url)
+    clock = clock or SystemClock()
     client = httpx.AsyncClient(timeout=httpx.Timeout(15, connect=5))
+    vendors = httpx.Client(timeout=httpx.Timeout(30, connect=5))
+    courier = WebhookCourier(clock)
+    redis = _redis(settings)
+    payments = _payments(settings)
     return assemble(
         settings,
-        clock=SystemClock(),
+        clock=clock,
         engine=engine,
+        kv=RedisKeyValue(redis, clock) if redis else SqlKeyValue(engine, clock),
         store=store,
         endpoint=RunpodEndpoint(
             client,
@@ -135,7 +247,90 @@ def build(settings: Settings, environ: Mapping[str, str]) -> Services:
             api_key=settings.runpod_api_key.get_secret_value(),
         ),
         faces=faces,
-        closers=(client.aclose,),
+        mailer=_mailer(settings, clock, vendors),
+        printer=_printer(settings, clock, vendors, store),
+        courier=courier,
+        fonts=_fonts(),
+        limiter=RedisRateLimiter(redis) if redis else MemoryRateLimiter(),
+        payments=payments,
+        closers=(
+            client.aclose,
+            partial(to_thread.run_sync, vendors.close),
+            partial(to_thread.run_sync, courier.close),
+            *([partial(to_thread.run_sync, payments.close)] if payments else []),
+            *([partial(to_thread.run_sync, redis.close)] if redis else []),
+        ),
+    )
+
+
+def _fonts() -> FontSet:
+    try:
+        return load_fonts()
+    except FontMissing as error:
+        raise SettingsError(f"fonts: {error}") from None
+
+
+def _redis(settings: Settings) -> Redis | None:
+    if settings.kv_url is None:
+        return None
+    try:
+        return open_redis(settings.kv_url.get_secret_value())
+    except ValueError:
+        raise SettingsError("KV_URL: can't be parsed") from None
+
+
+def _payments(settings: Settings) -> StripePayments | None:
+    if settings.stripe_api_key is None:
+        return None
+    page = str(settings.public_url).rstrip("/") + "/"
+    paid = f"{page}?checkout={{CHECKOUT_SESSION_ID}}"
+    return StripePayments(
+        api_key=settings.stripe_api_key.get_secret_value(),
+        api_url=str(settings.stripe_api_url),
+        success_url=settings.checkout_success_url or paid,
+        cancel_url=settings.checkout_cancel_url or page,
+        countries=settings.shipping_countries,
+        event_types=EVENT_TYPES,
+    )
+
+
+def _mailer(settings: Settings, clock: Clock, client: httpx.Client) -> Mailer:
+    from_ = sender(settings.mail_from)
+    if settings.mail == "smtp":
+        assert settings.smtp_url  # the settings see to that
+        try:
+            server = SmtpServer.parse(settings.smtp_url.get_secret_value())
+        except ValueError as error:
+            raise SettingsError(f"SMTP_URL: {error}") from None
+        return SmtpMailer(server, from_, clock)
+    if settings.mail == "resend":
+        assert settings.resend_api_key  # likewise
+        return ResendMailer(
+            client,
+            api_url=str(settings.resend_api_url),
+            api_key=settings.resend_api_key.get_secret_value(),
+            from_=from_,
+        )
+    return MailOutbox(settings.mail_outbox_dir, from_, clock)
+
+
+def _printer(
+    settings: Settings, clock: Clock, client: httpx.Client, store: ObjectStore
+) -> PrintVendor:
+    if settings.print_vendor == "file_drop":
+        return FileDrop(settings.print_drop_dir, store)
+    key, secret = settings.lulu_client_key, settings.lulu_client_secret
+    assert key is not None  # the settings see to that
+    assert secret is not None
+    return Lulu(
+        LuluSession(
+            client,
+            clock,
+            api_url=str(settings.lulu_api_url),
+            client_key=key.get_secret_value(),
+            client_secret=secret.get_secret_value(),
+        ),
+        clock,
     )
 
 
@@ -155,11 +350,18 @@ def _catalogue(settings: Settings) -> Catalogue:
     return books
 
 
-def _open_database(settings: Settings) -> Engine:
+def open_database(url: SecretStr) -> Engine:
+    """Open the database and bring it up to date.
+
+    Raises:
+        SettingsError: that can't be done; one line says why, without the URL.
+    """
     # SQLAlchemy's messages repeat the URL, which may carry a password: its type has to do.
     try:
-        engine = open_engine(settings.database_url.get_secret_value())
-        create_schema(engine)
+        engine = open_engine(url.get_secret_value())
+        upgrade(engine)
+    except SchemaError as error:
+        raise SettingsError(f"DATABASE_URL: {error}") from None
     except (SQLAlchemyError, ValueError, ImportError) as error:
         reason = type(error).__name__
         raise SettingsError(f"DATABASE_URL: can't be opened ({reason})") from None

@@ -6,6 +6,7 @@ mirror, and a running job's mirror entry lives ``RUNNING_TTL_S`` only, so that a
 written late by another gateway can't be believed for long.
 """
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -20,9 +21,11 @@ from contract.result import PageTimings
 from contract.status import JobStatus, PageStatus
 from gateway.etags import strong_etag
 from gateway.looks import Rendering
-from gateway.ports import KeyValue
+from gateway.ports import KeyValue, KeyValueError
 from gateway.records import Job, Page, reading
 from gateway.schema import JobStatusDocument, PageProgress, PublicError
+
+logger = logging.getLogger(__name__)
 
 FRESH_S = 0.25
 RUNNING_TTL_S = 5
@@ -145,7 +148,7 @@ class StatusBoard:
         return snapshot
 
     def _read(self, job_id: str) -> Snapshot | None:
-        entry = self._kv.get(_mirror_key(job_id))
+        entry = self._mirrored(job_id)
         if entry is None:
             return self._read_sql(job_id)
         try:
@@ -167,10 +170,22 @@ class StatusBoard:
             entry = b"\n".join(
                 (b"%d" % job.revision, job.preview_id.encode(), job.status.encode(), body)
             )
-        self._kv.put(
-            _mirror_key(job_id), entry, ENDED_TTL_S if snapshot.is_terminal else RUNNING_TTL_S
-        )
+        self._mirror(job_id, entry, ENDED_TTL_S if snapshot.is_terminal else RUNNING_TTL_S)
         return snapshot
+
+    def _mirrored(self, job_id: str) -> bytes | None:
+        try:
+            return self._kv.get(_mirror_key(job_id))
+        except KeyValueError as error:
+            logger.debug("mirror not read", extra={"error": str(error)})
+            return None
+
+    def _mirror(self, job_id: str, entry: bytes, ttl_s: int) -> None:
+        try:
+            self._kv.put(_mirror_key(job_id), entry, ttl_s)
+        except KeyValueError as error:
+            # Without the mirror every gateway reads SQL: slower, and just as true.
+            logger.debug("mirror not written", extra={"error": str(error)})
 
 
 def status_document(job: Job, pages: Iterable[Page]) -> JobStatusDocument:

@@ -15,18 +15,22 @@ from storage.errors import StoreError
 logger = logging.getLogger(__name__)
 
 
-def take_in(services: Services, data: bytes) -> Photo:
+def take_in(services: Services, data: bytes, consent: str | None = None) -> Photo:
     """Check an uploaded file and keep it as a photo; return its record. Blocks for seconds.
+
+    ``consent`` is the version of the text that the parent agreed to, if one was named.
 
     The object is written first and the record after: a record always has its object. When the
     record can't be written the object is removed again.
 
     Raises:
-        Problem: the file isn't a photo of one large face; see ``gateway.photos.rebuild`` and
-            ``gateway.faces.portrait_face``.
+        Problem: ``consent_required``; or the file isn't a photo of one large face: see
+            ``gateway.photos.rebuild`` and ``gateway.faces.portrait_face``.
         StoreError: the object store failed.
     """
     settings = services.settings
+    if consent != settings.consent_version and (consent or settings.consent_required):
+        raise Problem("consent_required", f"The present version is {settings.consent_version}.")
     if len(data) > settings.photo_max_bytes:
         raise Problem("photo_too_large", f"At most {settings.photo_max_bytes} bytes are taken.")
     photo = rebuild(data, max_pixels=settings.photo_max_pixels)
@@ -36,7 +40,7 @@ def take_in(services: Services, data: bytes) -> Photo:
         height=photo.height,
         min_area_percent=settings.face_min_area_percent,
     )
-    record = _record(services, photo, face)
+    record = _record(services, photo, face, consent)
     services.store.put(record.key, photo.jpeg, "image/jpeg")
     try:
         with writing(services.engine) as session:
@@ -48,7 +52,9 @@ def take_in(services: Services, data: bytes) -> Photo:
     return record
 
 
-def _record(services: Services, photo: RebuiltPhoto, face: PortraitFace) -> Photo:
+def _record(
+    services: Services, photo: RebuiltPhoto, face: PortraitFace, consent: str | None
+) -> Photo:
     photo_id = new_id()
     now = services.clock.now()
     return Photo(
@@ -60,6 +66,7 @@ def _record(services: Services, photo: RebuiltPhoto, face: PortraitFace) -> Phot
         size_bytes=len(photo.jpeg),
         face_confidence=face.confidence,
         face_area_percent=face.area_percent,
+        consent=consent,
         created_at=now,
         expires_at=now + timedelta(days=services.settings.preview_life_days),
     )

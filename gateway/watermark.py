@@ -1,4 +1,5 @@
-"""The picture that a parent sees before paying: the page with a faint mark across it. Pure."""
+"""The picture that a parent sees: before paying the page with a faint mark across it, afterwards
+the page itself. Pure."""
 
 import io
 import math
@@ -32,11 +33,29 @@ def watermarked(png: bytes) -> bytes:
     Raises:
         UnreadablePage: the bytes can't be decoded.
     """
-    picture = decode_png(png).convert("RGB")
-    picture.thumbnail((SIZE_PX, SIZE_PX), Image.Resampling.LANCZOS)
+    picture = _small(png)
     rim, fill = _marks(picture.size)
     picture.paste((24, 20, 40), mask=rim)
     picture.paste((255, 255, 255), mask=fill)
+    return _jpeg(picture)
+
+
+def unmarked(png: bytes) -> bytes:
+    """Return ``png`` as an RGB JPEG of at most 1024 px, without a mark and without metadata.
+
+    Raises:
+        UnreadablePage: the bytes can't be decoded.
+    """
+    return _jpeg(_small(png))
+
+
+def _small(png: bytes) -> Image.Image:
+    picture = decode_png(png).convert("RGB")
+    picture.thumbnail((SIZE_PX, SIZE_PX), Image.Resampling.LANCZOS)
+    return picture
+
+
+def _jpeg(picture: Image.Image) -> bytes:
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=QUALITY, optimize=True)
     return out.getvalue()

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sandbox.demo import DemoFailed, run_demo
+from sandbox.demo import run_demo
 from sandbox.secrets_file import InvalidSecrets
+from sandbox.shop_client import DemoFailed
 from sandbox.stack import ROOT, Stack, StackRunning
 from sandbox.supervisor import SupervisorError
 
@@ -21,9 +22,9 @@ DEMO_FACE_MIN_AREA_PERCENT = 3.0
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    demo = commands.add_parser("demo", help="one photo in, three personalised pages out")
+    demo = commands.add_parser("demo", help="one photo in, a printed book out")
     demo.add_argument("--photo", type=Path, help="a photo of one face (default: a portrait)")
-    demo.add_argument("--out", type=Path, default=ROOT / "out", help="where the pages go")
+    demo.add_argument("--out", type=Path, default=ROOT / "out", help="where all of it goes")
     up = commands.add_parser("up", help="start the whole system and keep it running")
     up.add_argument("--state", type=Path, default=ROOT / ".local", help="where it keeps everything")
     up.add_argument("--port", type=int, default=8000, help="the gateway's port; 0: any free one")
@@ -59,6 +60,9 @@ def _up(arguments: argparse.Namespace, console: Console) -> None:
         console.print(f"Shop page and API   {stack.gateway_url}/")
         console.print(f"API documentation   {stack.gateway_url}/docs")
         console.print(f"RunPod stand-in     {stack.control_plane_url}/v2")
+        console.print(f"Stripe stand-in     {stack.stripe_url}/v1")
+        console.print(f"Letters             {stack.mail_dir}/")
+        console.print(f"Print jobs          {stack.print_dir}/")
         console.print(f"State and logs      {stack.state}")
         console.print("Ctrl-C stops everything.")
         dead = supervisor.wait_until_signalled()

@@ -1,4 +1,5 @@
-"""The main job, as a parent's shop would run it: upload a photo, ask for a preview, see the pages.
+"""The main job, as a parent's shop would run it: upload a photo, ask for a preview, see the pages,
+buy the book.
 
 Everything goes through the gateway's HTTP API but one thing: parents see watermarked pictures, so
 the clean pages, as the printer will get them, are read from the object store as an operator would.
@@ -8,8 +9,6 @@ import hashlib
 import io
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -18,66 +17,51 @@ from typing import Any
 import httpx
 from PIL import Image
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from contract.keys import page_key
 from sandbox.contact_sheet import contact_sheet
+from sandbox.demo_order import BoughtBook, buy, collect, follow, remove_earlier
+from sandbox.shop_client import DemoFailed, Stopwatch, checked, progress_bar
 from sandbox.stack import Stack
 from storage.open import open_store
 
 CHILD = "Eileen"
+REPORT = "demo.json"
 WAIT_S = 20
 PATIENCE_S = 900.0
 MAX_PAGE_BYTES = 50_000_000
 
 
-class DemoFailed(Exception):
-    """The demo couldn't be brought to its end; the message says where and why."""
-
-
-class Stopwatch:
-    """Seconds per named stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time the block as the stage ``name``."""
-        start = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[name] = round(time.monotonic() - start, 3)
-
-
 def run_demo(stack: Stack, *, photo: Path | None, out: Path, console: Console) -> None:
-    """Start the stack, make one preview, leave its pages and ``demo.json`` in ``out``, stop all.
+    """Start the stack, make one preview, buy its book, leave all of it in ``out``, stop the stack.
 
     Args:
         stack: the system to start; its state folder holds the photo, and is the caller's to remove.
         photo: a photo with one face; None takes a public-domain portrait.
-        out: created if missing; earlier files of the demo are replaced.
+        out: created if missing; what ``demo.json`` there says of an earlier demo is replaced.
         console: where progress is shown.
 
     Raises:
-        DemoFailed: a call was refused, a page failed, or it took longer than 15 minutes.
+        DemoFailed: a call was refused, a page failed, or it took too long.
         sandbox.supervisor.SupervisorError: a process couldn't be started.
         OSError: the photo can't be read, or ``out`` can't be written.
     """
     picture = (photo or _portrait()).read_bytes()
+    _make_room(out)
     watch = Stopwatch()
     started = time.monotonic()
-    console.print("Starting the RunPod stand-in, a worker with ComfyUI, and the gateway …")
+    console.print("Starting stand-ins for RunPod and Stripe, a worker with ComfyUI, the gateway …")
     with (
         stack.up(notify=console.log),
         httpx.Client(base_url=stack.gateway_url, timeout=60) as client,
     ):
-        watch.seconds["start"] = round(time.monotonic() - started, 3)
+        watch.add("start", time.monotonic() - started)
         preview = _make_preview(client, picture, watch, console)
-        pages = _collect(client, stack, preview, out, watch)
-        started = time.monotonic()
-    watch.seconds["stop"] = round(time.monotonic() - started, 3)
+        pages = _collect_pages(client, stack, preview, out, watch)
+        book = _buy(client, stack, preview, out, watch, console)
+        stopping = time.monotonic()
+    watch.add("stop", time.monotonic() - stopping)
+    watch.add("all", time.monotonic() - started)
     contact_sheet(picture, [page.png for page in pages], out / "contact_sheet.png")
     report = {
         "draft": preview["draft"],
@@ -85,9 +69,10 @@ def run_demo(stack: Stack, *, photo: Path | None, out: Path, console: Console) -
         "seconds": watch.seconds,
         "photo_sha256": hashlib.sha256(picture).hexdigest(),
         "pages": [page.report for page in pages],
+        "order": book.report(out),
     }
-    (out / "demo.json").write_text(json.dumps(report, indent=2) + "\n")
-    _tell(pages, out, watch, console)
+    (out / REPORT).write_text(json.dumps(report, indent=2) + "\n")
+    _tell(book, out, watch, console)
 
 
 @dataclass(frozen=True)
@@ -96,6 +81,18 @@ class Page:
 
     png: bytes
     report: dict[str, Any]
+
+
+def _make_room(out: Path) -> None:
+    """See that ``out`` is there, without what the report of an earlier demo names."""
+    out.mkdir(parents=True, exist_ok=True)
+    report = out / REPORT
+    if report.exists():
+        try:
+            earlier = json.loads(report.read_text())
+        except ValueError:
+            raise DemoFailed(f"{report} is damaged; remove it") from None
+        remove_earlier(earlier, out)
 
 
 def _portrait() -> Path:
@@ -108,36 +105,31 @@ def _make_preview(
 ) -> dict[str, Any]:
     """Upload, order a preview, follow it; return the finished preview document."""
     with watch.stage("upload"):
-        photo = _checked(client.post("/api/upload-photo", files={"file": ("photo", picture)}))
+        photo = checked(client.post("/api/upload-photo", files={"file": ("photo", picture)}))
     console.print(
         f"Photo accepted: one face, confidence {photo['face_confidence']:.2f}, "
         f"{photo['face_area_percent']:.1f} % of the picture."
     )
-    book = _checked(client.get("/api/books"))["books"][0]
+    book = checked(client.get("/api/books"))["books"][0]
     wanted = {"photo_id": photo["photo_id"], "book_id": book["id"], "child_name": CHILD}
-    job = _checked(client.post("/api/preview", json=wanted))
+    job = checked(client.post("/api/preview", json=wanted))
     client.headers["Authorization"] = f"Bearer {job['access_token']}"
     with watch.stage("preview"):
-        _follow(client, job["job_id"], console)
-    preview = _checked(client.get(f"/api/preview/{job['preview_id']}"))
-    preview["timings"] = _checked(client.get(f"/api/preview-status/{job['job_id']}"))["pages"]
+        _follow_preview(client, job["job_id"], console)
+    preview = checked(client.get(f"/api/preview/{job['preview_id']}"))
+    preview["timings"] = checked(client.get(f"/api/preview-status/{job['job_id']}"))["pages"]
     return preview
 
 
-def _follow(client: httpx.Client, job_id: str, console: Console) -> None:
+def _follow_preview(client: httpx.Client, job_id: str, console: Console) -> None:
     """Show a progress bar until the job has ended.
 
     Raises:
         DemoFailed: it ended badly, or not within the demo's patience.
     """
-    columns = (
-        TextColumn("{task.description:<32}"),
-        BarColumn(),
-        TextColumn("{task.percentage:3.0f} %"),
-    )
     deadline = time.monotonic() + PATIENCE_S
     etag = ""
-    with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
+    with progress_bar(console) as bar:
         task = bar.add_task("waiting for the worker", total=100)
         while time.monotonic() < deadline:
             answer = client.get(
@@ -146,7 +138,7 @@ def _follow(client: httpx.Client, job_id: str, console: Console) -> None:
             )
             if answer.status_code == httpx.codes.NOT_MODIFIED:
                 continue
-            status = _checked(answer)
+            status = checked(answer)
             etag = answer.headers["ETag"]
             bar.update(task, completed=status["progress"], description=status["current_step"])
             if status["status"] == "completed":
@@ -156,11 +148,10 @@ def _follow(client: httpx.Client, job_id: str, console: Console) -> None:
     raise DemoFailed(f"the preview wasn't ready within {PATIENCE_S:.0f} s")
 
 
-def _collect(
+def _collect_pages(
     client: httpx.Client, stack: Stack, preview: dict[str, Any], out: Path, watch: Stopwatch
 ) -> list[Page]:
     """Save every page twice: as the printer gets it, and as the parent sees it."""
-    out.mkdir(parents=True, exist_ok=True)
     store = open_store(stack.store_url, {})
     timings = {page["page_number"]: page.get("timings") for page in preview["timings"]}
     pages = []
@@ -192,23 +183,35 @@ def _collect(
     return pages
 
 
-def _checked(answer: httpx.Response) -> dict[str, Any]:
-    """The JSON document of a good answer.
+def _buy(
+    client: httpx.Client,
+    stack: Stack,
+    preview: dict[str, Any],
+    out: Path,
+    watch: Stopwatch,
+    console: Console,
+) -> BoughtBook:
+    """Pay for the preview's book, follow it to the printer, leave what comes of it in ``out``."""
+    with watch.stage("pay"):
+        order_id = buy(client, preview["preview_id"])
+    console.print("Paid: Stripe's stand-in sent its signed event, and there is an order.")
+    order = follow(client, stack, order_id, watch, console)
+    with watch.stage("collect"):
+        return collect(client, stack, order, out)
 
-    Raises:
-        DemoFailed: the gateway answered with a problem; its code and detail are in the message.
-    """
-    document: dict[str, Any] = answer.json()
-    if answer.is_success:
-        return document
-    where = f"{answer.request.method} {answer.request.url.path}"
-    reason = document.get("detail") or document.get("title", "")
-    raise DemoFailed(f"{where} answered {answer.status_code} {document.get('code')}: {reason}")
 
-
-def _tell(pages: list[Page], out: Path, watch: Stopwatch, console: Console) -> None:
+def _tell(book: BoughtBook, out: Path, watch: Stopwatch, console: Console) -> None:
     stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in watch.seconds.items())
-    console.print(f"{len(pages)} personalised pages, in the draft look. {stages}.")
-    console.print(f"Pages          {out}/page_01.png …")
-    console.print(f"Contact sheet  {out}/contact_sheet.png")
-    console.print(f"Report         {out}/demo.json")
+    console.print(f"{book.order['pages_ready']} personalised pages, in the draft look. {stages}.")
+    rows = {
+        "Preview pages": f"{out}/page_01.png …",
+        "Contact sheet": f"{out}/contact_sheet.png",
+        "Printed pages": f"{out}/full_book.pdf",
+        "Printed cover": f"{out}/cover.pdf",
+        "Parent's copy": f"{out}/screen_book.pdf",
+        "Print job": f"{book.print_job}/",
+        "Letters": f"{book.letters[0].parent}/",
+        "Report": f"{out}/{REPORT}",
+    }
+    for name, path in rows.items():
+        console.print(f"{name:<15}{path}", soft_wrap=True, highlight=False)

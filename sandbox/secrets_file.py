@@ -21,6 +21,8 @@ class Secrets:
     webhook_token: str = field(repr=False)
     app_secret: str = field(repr=False)
     callback_secret: str = field(repr=False)
+    stripe_key: str = field(repr=False)
+    stripe_webhook_secret: str = field(repr=False)
 
     @classmethod
     def fresh(cls) -> "Secrets":
@@ -31,17 +33,25 @@ class Secrets:
             webhook_token=secrets.token_urlsafe(32),
             app_secret=secrets.token_urlsafe(32),
             callback_secret="whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
+            stripe_key=f"sk_test_{secrets.token_hex(32)}",
+            stripe_webhook_secret=f"whsec_{secrets.token_hex(32)}",
         )
 
 
 def load_or_create(path: Path) -> Secrets:
-    """Read the secrets at `path`; made there with mode 0600 if there are none.
+    """Read the secrets at `path`; made there with mode 0600 if there are none. What a file from
+    before lacks is added to it.
 
     Raises InvalidSecrets, OSError.
     """
-    if path.exists():
-        return _load(path)
-    made = Secrets.fresh()
+    known = _load(path) if path.exists() else {}
+    made = Secrets(**{**asdict(Secrets.fresh()), **known})
+    if asdict(made) != known:
+        _write(path, made)
+    return made
+
+
+def _write(path: Path, made: Secrets) -> None:
     # Written aside and renamed: whoever is interrupted leaves no half of a file.
     partial = path.with_suffix(".partial")
     partial.unlink(missing_ok=True)
@@ -49,18 +59,17 @@ def load_or_create(path: Path) -> Secrets:
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(asdict(made), file, indent=2)
     partial.rename(path)
-    return made
 
 
-def _load(path: Path) -> Secrets:
+def _load(path: Path) -> dict[str, str]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InvalidSecrets(f"{path} is not JSON; remove it to get new secrets") from error
     names = {each.name for each in fields(Secrets)}
-    if not isinstance(content, dict) or set(content) != names:
-        raise InvalidSecrets(f"{path} must hold exactly {', '.join(sorted(names))}")
+    if not isinstance(content, dict) or not content or not set(content) <= names:
+        raise InvalidSecrets(f"{path} must hold {', '.join(sorted(names))}, and nothing else")
     if not all(isinstance(value, str) and value for value in content.values()):
         raise InvalidSecrets(f"{path} holds an empty secret")
     path.chmod(0o600)
-    return Secrets(**content)
+    return content

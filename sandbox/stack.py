@@ -1,4 +1,5 @@
-"""The whole system on one machine: control plane, workers and gateway, described and started."""
+"""The whole system on one machine, described and started: the stand-ins for RunPod and Stripe, the
+workers, the gateway."""
 
 import fcntl
 import socket
@@ -54,8 +55,10 @@ class Stack:
     models_dir: Path = ROOT / "build" / "models"
     books_dir: Path = ROOT / "build" / "books"
     face_min_area_percent: float = 10.0
+    print_profile: str = "square_10"
     gateway_port: int = 0
     control_plane_port: int = 0
+    stripe_port: int = 0
     ping_interval_ms: int = 2000
     worker_lost_s: float = 10.0
     poll_s: float = 3.0
@@ -91,6 +94,21 @@ class Stack:
         return f"http://{HOST}:{self.control_plane_port or _free_port()}"
 
     @cached_property
+    def stripe_url(self) -> str:
+        """Origin of the stand-in for api.stripe.com, and of the pages where books are paid."""
+        return f"http://{HOST}:{self.stripe_port or _free_port()}"
+
+    @cached_property
+    def mail_dir(self) -> Path:
+        """Where letters go, one file each."""
+        return self.state / "mail"
+
+    @cached_property
+    def print_dir(self) -> Path:
+        """Where print jobs go, one folder each."""
+        return self.state / "print_jobs"
+
+    @cached_property
     def store_url(self) -> str:
         """The folder that stands for the object store, as a file URL."""
         return (self.state / "store").as_uri()
@@ -100,9 +118,10 @@ class Stack:
         return [f"worker-{number}" for number in range(1, self.workers + 1)]
 
     def processes(self) -> list[Process]:
-        """Control plane first; workers and gateway once it is ready."""
+        """The stand-ins first; workers and gateway once they are ready."""
         return [
             self._control_plane(),
+            self._stripe(),
             *(self._worker(name) for name in self.worker_names()),
             self._gateway(),
         ]
@@ -138,6 +157,23 @@ class Stack:
             log=self.state / "logs" / "control-plane.log",
             cwd=ROOT,
             ready_url=f"{self.control_plane_url}/ready",
+            stage=0,
+        )
+
+    def _stripe(self) -> Process:
+        port = self.stripe_url.rpartition(":")[2]
+        return Process(
+            name="stripe",
+            argv=[sys.executable, "-m", "sandbox.stripe_stand_in", "--port", port],
+            env={
+                **self._inherited(),
+                "SANDBOX_STRIPE_KEY": self.secrets.stripe_key,
+                "SANDBOX_STRIPE_WEBHOOK_SECRET": self.secrets.stripe_webhook_secret,
+                "SANDBOX_STRIPE_WEBHOOK_URL": f"{self.gateway_url}/webhooks/stripe",
+            },
+            log=self.state / "logs" / "stripe.log",
+            cwd=ROOT,
+            ready_url=f"{self.stripe_url}/ready",
             stage=0,
         )
 
@@ -192,6 +228,13 @@ class Stack:
                 "CALLBACK_SECRET": self.secrets.callback_secret,
                 "FACE_MODEL_PATH": str(self.models_dir / "face_detection" / "centerface.onnx"),
                 "FACE_MIN_AREA_PERCENT": str(self.face_min_area_percent),
+                "STRIPE_API_URL": self.stripe_url,
+                "STRIPE_API_KEY": self.secrets.stripe_key,
+                "STRIPE_WEBHOOK_SECRETS": self.secrets.stripe_webhook_secret,
+                "ALLOW_TEST_PAYMENTS": "true",  # others aren't made here
+                "PRINT_PROFILE": self.print_profile,
+                "PRINT_DROP_DIR": str(self.print_dir),
+                "MAIL_OUTBOX_DIR": str(self.mail_dir),
                 **self.extra,
             },
             log=self.state / "logs" / "gateway.log",

@@ -1,5 +1,7 @@
 """The key-value mirror as one table in the SQL database: the default."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from threading import Lock
 
@@ -15,11 +17,11 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError, ProgrammingError
+from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from gateway.adapters.kv_limits import LONGEST_KEY, check_key, check_value
-from gateway.ports import Clock
+from gateway.ports import Clock, KeyValueError
 from gateway.records import reading
 
 _SWEEP_EVERY = timedelta(minutes=1)
@@ -39,7 +41,7 @@ class SqlKeyValue:
     """A key-value mirror in SQLite or PostgreSQL.
 
     Expired rows are never seen; they are removed about once a minute, by whichever write comes
-    first. Raises SQLAlchemy's ``OperationalError`` when the database can't be reached.
+    first. The table isn't among the records: it may be dropped at any time while no gateway runs.
     """
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
@@ -55,7 +57,7 @@ class SqlKeyValue:
         query = select(_KV.c.value).where(
             _KV.c.key == key, _KV.c.expires_at_ms > _milliseconds(self._clock.now())
         )
-        with reading(self._engine) as session:
+        with _translated(), reading(self._engine) as session:
             value = session.execute(query).scalar_one_or_none()
         return None if value is None else bytes(value)
 
@@ -74,19 +76,19 @@ class SqlKeyValue:
             .values(key=key, **row)
             .on_conflict_do_update(index_elements=[_KV.c.key], set_=row)
         )
-        with self._engine.begin() as connection:
+        with _translated(), self._engine.begin() as connection:
             connection.execute(upsert)
             if self._sweep_is_due(now):
                 connection.execute(delete(_KV).where(_KV.c.expires_at_ms <= _milliseconds(now)))
 
     def delete(self, key: str) -> None:
         """Forget ``key``; nothing happens if it isn't there."""
-        with self._engine.begin() as connection:
+        with _translated(), self._engine.begin() as connection:
             connection.execute(delete(_KV).where(_KV.c.key == key))
 
     def ping(self) -> None:
         """Read from the table."""
-        with reading(self._engine) as session:
+        with _translated(), reading(self._engine) as session:
             session.execute(select(_KV.c.key).limit(1)).first()
 
     def _sweep_is_due(self, now: datetime) -> bool:
@@ -109,6 +111,14 @@ class SqlKeyValue:
             connection.execute(CreateTable(_KV, if_not_exists=True))
             for index in _KV.indexes:
                 connection.execute(CreateIndex(index, if_not_exists=True))
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise KeyValueError(f"SQL: {type(error).__name__}") from error
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -1,19 +1,23 @@
 """GET /files/{key}: stored objects, by expiring links."""
 
-from pathlib import PurePosixPath
+import tempfile
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import anyio
+from starlette.background import BackgroundTask
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.errors import Problem
 from gateway.http.openapi import Answer, Operation, Parameter
 from gateway.services import Services
-from storage.errors import InvalidKey, ObjectNotFound
+from storage.errors import InvalidKey, ObjectNotFound, ObjectTooLarge
 
-_LARGEST_FILE = 256 * 1024 * 1024
+_LARGEST_PICTURE = 128 * 1024 * 1024
+_LARGEST_BOOK = 2 * 1024 * 1024 * 1024
+_BOOK = ".pdf"
 _CONTENT_TYPES = {
     ".jpg": "image/jpeg",
     ".png": "image/png",
@@ -34,10 +38,29 @@ async def get_file(request: Request) -> Response:
     query = request.query_params
     services.links.check(key, query.get("expires", ""), query.get("signature", ""))
     try:
-        data = await anyio.to_thread.run_sync(services.store.get, key, _LARGEST_FILE)
-    except (ObjectNotFound, InvalidKey):
+        if key.endswith(_BOOK):
+            return await _book(services, key)
+        data = await anyio.to_thread.run_sync(services.store.get, key, _LARGEST_PICTURE)
+    except (ObjectNotFound, InvalidKey, ObjectTooLarge):
         raise Problem("not_found") from None
     return Response(data, media_type=content_type(key), headers=_HEADERS)
+
+
+async def _book(services: Services, key: str) -> Response:
+    """A file that may be too large for memory: it goes through one on the disk."""
+    folder = tempfile.TemporaryDirectory(prefix="foxetales-file-")
+    path = Path(folder.name) / "file"
+    try:
+        await anyio.to_thread.run_sync(services.store.get_file, key, path, _LARGEST_BOOK)
+    except BaseException:
+        folder.cleanup()
+        raise
+    return FileResponse(
+        path,
+        media_type=content_type(key),
+        headers=_HEADERS,
+        background=BackgroundTask(folder.cleanup),
+    )
 
 
 def content_type(key: str) -> str:

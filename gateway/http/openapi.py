@@ -34,6 +34,9 @@ from gateway.errors import PROBLEMS
 PROBLEM_TYPE = "application/problem+json"
 _REF = "#/components/schemas/{model}"
 _EVERYWHERE = ("internal",)
+LIMITED = "/api/"
+"""Everything under this path is limited in how often it may be called."""
+
 _WITH_BODY = ("body_too_large",)
 _PATH_PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
 
@@ -86,7 +89,8 @@ class Operation:
 
     ``request_model`` is the JSON body; ``request_content`` replaces it by hand-written OpenAPI
     content for other media types. ``security``: ``preview_token`` (bearer header),
-    ``preview_token_or_query`` (header or ``access_token``), ``webhook_signature`` or None.
+    ``preview_token_or_query`` (header or ``access_token``), ``webhook_signature``, ``desk_token``
+    (of a login at the order desk) or None.
     ``problems`` are codes of ``gateway.errors.PROBLEMS``; ``internal`` and, where there is a
     body, ``body_too_large`` are added. ``tag`` groups operations on the human page.
     """
@@ -100,7 +104,9 @@ class Operation:
     request_model: type[BaseModel] | None = None
     request_content: Mapping[str, Any] | None = None
     parameters: tuple[Parameter, ...] = ()
-    security: Literal["preview_token", "preview_token_or_query", "webhook_signature"] | None = None
+    security: (
+        Literal["preview_token", "preview_token_or_query", "webhook_signature", "desk_token"] | None
+    ) = None
     problems: tuple[str, ...] = ()
     tag: str = "Storefront"
 
@@ -117,6 +123,12 @@ _SECURITY_SCHEMES: dict[str, Any] = {
         "name": "access_token",
         "description": "The same token, for an EventSource or a WebSocket.",
     },
+    "desk_token": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "The access_token of a login at the order desk.",
+    },
     "webhook_signature": {
         "type": "apiKey",
         "in": "header",
@@ -128,6 +140,7 @@ _SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "preview_token": [{"preview_token": []}],
     "preview_token_or_query": [{"preview_token": []}, {"preview_token_in_query": []}],
     "webhook_signature": [{"webhook_signature": []}],
+    "desk_token": [{"desk_token": []}],
 }
 
 
@@ -238,6 +251,8 @@ def _answers(operation: Operation) -> dict[str, Any]:
 def _problem_answers(operation: Operation) -> dict[str, Any]:
     has_body = operation.request_model or operation.request_content
     codes = operation.problems + (_WITH_BODY if has_body else ()) + _EVERYWHERE
+    if operation.path.startswith(LIMITED):
+        codes += ("rate_limited",)
     by_status: dict[int, list[str]] = {}
     for code in dict.fromkeys(codes):
         by_status.setdefault(int(PROBLEMS[code][0]), []).append(code)

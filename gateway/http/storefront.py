@@ -9,14 +9,17 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.errors import Problem
 from gateway.etags import matches, strong_etag
+from gateway.http.api_keys import calling_shop
 from gateway.http.auth import require_token
 from gateway.http.bodies import idempotency_key, read_json
 from gateway.http.openapi import Answer, Operation, Parameter
 from gateway.looks import Look
+from gateway.parent_orders import download_url
 from gateway.preview_document import DRAFT_LABEL, book_summary, preview_document
 from gateway.preview_images import make_missing
 from gateway.previews import PREVIEW, Queued, create_preview, request_page, retry
-from gateway.records import Job, Page, Preview, reading
+from gateway.privacy import erase_preview
+from gateway.records import AS_PAINTED, Job, Page, Preview, reading
 from gateway.schema import (
     AppearanceList,
     AppearanceOption,
@@ -28,6 +31,8 @@ from gateway.schema import (
 )
 from gateway.services import Services
 from gateway.status_board import SECONDS_PER_PAGE
+from gateway.stop_jobs import stop_cancelled
+from gateway.unlocked import takes_in_book, unlocking_order
 
 _RETRY_AFTER_S = "2"
 
@@ -50,9 +55,10 @@ async def list_appearances(request: Request) -> Response:
 async def post_preview(request: Request) -> Response:
     """Queue a preview."""
     services: Services = request.app.state.services
+    shop_id = await calling_shop(request)
     wanted = await read_json(request, PreviewRequest)
     key = idempotency_key(request)
-    queued = await anyio.to_thread.run_sync(create_preview, services, wanted, key)
+    queued = await anyio.to_thread.run_sync(create_preview, services, wanted, key, shop_id)
     return await _accepted(services, queued)
 
 
@@ -91,7 +97,7 @@ def _document(services: Services, preview_id: str) -> PreviewDocument:
     now = services.clock.now()
     with reading(services.engine) as session:
         preview = session.get(Preview, preview_id)
-        if preview is None:
+        if preview is None or preview.erased_at is not None:
             raise Problem("preview_unknown")
     if preview.expires_at > now:
         make_missing(services, preview_id)
@@ -99,9 +105,33 @@ def _document(services: Services, preview_id: str) -> PreviewDocument:
         job = session.scalars(
             select(Job).where(Job.preview_id == preview_id, Job.kind == PREVIEW)
         ).one()
-        pages = session.scalars(select(Page).where(Page.preview_id == preview_id)).all()
-        book = services.books.book(preview.book_id)
-        return preview_document(preview, job, pages, book, link=services.links.url, now=now)
+        pages = session.scalars(
+            select(Page).where(Page.preview_id == preview_id, Page.variant == AS_PAINTED)
+        ).all()
+        order = unlocking_order(session, preview_id)
+        return preview_document(
+            preview,
+            job,
+            pages,
+            services.books.book(preview.book_id),
+            in_book=takes_in_book(session, order),
+            link=services.links.url,
+            pdf_url=download_url(services, order) if order else None,
+            now=now,
+        )
+
+
+async def delete_preview(request: Request) -> Response:
+    """Remove the preview with all that belongs to it."""
+    services: Services = request.app.state.services
+    preview_id = request.path_params["preview_id"]
+    if require_token(request) != preview_id:
+        raise Problem("preview_unknown")
+    jobs = await anyio.to_thread.run_sync(erase_preview, services, preview_id)
+    await stop_cancelled(services)
+    for job_id in jobs:
+        await services.board.publish(job_id)
+    return Response(status_code=204, headers={"Cache-Control": "no-store"})
 
 
 async def _accepted(services: Services, queued: Queued) -> Response:
@@ -150,6 +180,7 @@ routes: list[BaseRoute] = [
     Route("/api/preview", post_preview, methods=["POST"]),
     Route("/api/preview/{job_id}/retry", post_retry, methods=["POST"]),
     Route("/api/preview/{preview_id}", get_preview, methods=["GET"]),
+    Route("/api/preview/{preview_id}", delete_preview, methods=["DELETE"]),
     Route("/api/generate-page", post_page, methods=["POST"]),
 ]
 
@@ -210,6 +241,9 @@ operations = [
             "book_unknown",
             "style_unknown",
             "appearance_unknown",
+            "api_key_required",
+            "api_key_invalid",
+            "gpu_budget_spent",
             "idempotency_key_reused",
             *_BODY,
             *_TROUBLES,
@@ -220,10 +254,32 @@ operations = [
         path="/api/preview/{preview_id}",
         operation_id="get_preview",
         summary="Get a preview: texts, watermarked pictures, price",
-        description="Picture links expire; fetch the preview again for fresh ones.",
+        description=(
+            "Picture links expire; fetch the preview again for fresh ones. Once the book is paid, "
+            "its pages appear without a mark, the locked ones as they are painted."
+        ),
         responses={200: Answer("The preview.", PreviewDocument)},
         security="preview_token",
         problems=("token_required", "preview_unknown", "store_unavailable", *_TROUBLES),
+    ),
+    Operation(
+        method="delete",
+        path="/api/preview/{preview_id}",
+        operation_id="delete_preview",
+        summary="Remove a preview: photo, pictures, name",
+        description=(
+            "What is being painted is stopped. The photo stays only where another preview of the "
+            "same parent needs it. A preview of which a paid order is open stays."
+        ),
+        responses={204: Answer("It is gone.")},
+        security="preview_token",
+        problems=(
+            "token_required",
+            "preview_unknown",
+            "preview_ordered",
+            "rate_limited",
+            *_TROUBLES,
+        ),
     ),
     Operation(
         method="post",
@@ -233,7 +289,14 @@ operations = [
         description="Only pages that are missing are rendered.",
         responses={202: _ACCEPTED},
         security="preview_token",
-        problems=("token_required", "job_unknown", "job_not_failed", "photo_unknown", *_TROUBLES),
+        problems=(
+            "token_required",
+            "job_unknown",
+            "job_not_failed",
+            "photo_unknown",
+            "gpu_budget_spent",
+            *_TROUBLES,
+        ),
     ),
     Operation(
         method="post",
@@ -252,6 +315,7 @@ operations = [
             "page_unknown",
             "page_locked",
             "job_in_progress",
+            "gpu_budget_spent",
             "idempotency_key_reused",
             *_BODY,
             *_TROUBLES,

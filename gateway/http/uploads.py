@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.errors import Problem
+from gateway.http.api_keys import calling_shop
 from gateway.http.openapi import Answer, Operation
 from gateway.services import Services
 from gateway.uploads import take_in
@@ -21,6 +22,7 @@ FRAMING_BYTES = 64 * 1024
 """What a multipart body may have around the photo: boundaries, part headers, small fields."""
 
 _FIELD = "file"
+_CONSENT = "consent"
 
 
 class UploadedPhoto(BaseModel):
@@ -40,10 +42,11 @@ class UploadedPhoto(BaseModel):
 async def upload_photo(request: Request) -> Response:
     """Take in the photo in the multipart field ``file``."""
     services: Services = request.app.state.services
-    data = await _uploaded_bytes(request, services.settings.photo_max_bytes)
+    await calling_shop(request)
+    data, consent = await _uploaded(request, services.settings.photo_max_bytes)
     # Decoding and detection take a core for about a second: two at once, off the event loop.
     photo = await anyio.to_thread.run_sync(
-        take_in, services, data, limiter=request.app.state.photo_limiter
+        take_in, services, data, consent, limiter=request.app.state.photo_limiter
     )
     answer = UploadedPhoto(
         photo_id=photo.photo_id,
@@ -57,7 +60,8 @@ async def upload_photo(request: Request) -> Response:
     return JSONResponse(answer.model_dump(mode="json"), headers={"Cache-Control": "no-store"})
 
 
-async def _uploaded_bytes(request: Request, max_bytes: int) -> bytes:
+async def _uploaded(request: Request, max_bytes: int) -> tuple[bytes, str | None]:
+    """The photo's bytes, and the consent that was named."""
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise Problem("unsupported_content_type", "Send the photo as multipart/form-data.")
     parser = MultiPartParser(request.headers, request.stream(), max_files=1, max_fields=8)
@@ -71,7 +75,8 @@ async def _uploaded_bytes(request: Request, max_bytes: int) -> bytes:
         upload = form.get(_FIELD)
         if not isinstance(upload, UploadFile) or not (upload.filename or upload.size):
             raise Problem("photo_missing")
-        return await upload.read()
+        consent = form.get(_CONSENT)
+        return await upload.read(), consent if isinstance(consent, str) and consent else None
     finally:
         await form.close()
 
@@ -95,7 +100,11 @@ operations = [
                     "type": "object",
                     "required": [_FIELD],
                     "properties": {
-                        _FIELD: {"type": "string", "contentMediaType": "application/octet-stream"}
+                        _FIELD: {"type": "string", "contentMediaType": "application/octet-stream"},
+                        _CONSENT: {
+                            "type": "string",
+                            "description": "The version of the text that the parent agreed to.",
+                        },
                     },
                 }
             }
@@ -108,11 +117,14 @@ operations = [
             "photo_animated",
             "photo_too_many_pixels",
             "photo_missing",
+            "consent_required",
             "no_face",
             "several_faces",
             "face_too_small",
             "unsupported_content_type",
             "invalid_request",
+            "api_key_required",
+            "api_key_invalid",
             "store_full",
             "store_unavailable",
             "database_unavailable",

@@ -14,13 +14,25 @@ from books.library import OWN_BOOKS, load_books
 from contract.keys import TEMPLATE_ASSETS
 from contract.signing import new_secret
 from gateway.adapters.centerface import CenterFace
+from gateway.adapters.kv_sql import SqlKeyValue
+from gateway.adapters.rate_limits import MemoryRateLimiter
 from gateway.app import create_app
-from gateway.records import create_schema, open_engine
+from gateway.migrations import upgrade
+from gateway.pdf import FontSet, load_fonts
+from gateway.records import open_engine
 from gateway.services import Services, assemble
 from gateway.settings import Settings
 from storage.folder import FolderStore
-from tests.gateway.fakes import FakeEndpoint, FakeFaces, MovableClock
+from tests.gateway.fakes import (
+    FakeCourier,
+    FakeEndpoint,
+    FakeFaces,
+    FakeMailer,
+    FakePrinter,
+    MovableClock,
+)
 from tests.gateway.rendering import Stage
+from tests.servers import PostgresServer
 
 FACE_MODEL = Path(__file__).parents[2] / "build" / "models" / "face_detection" / "centerface.onnx"
 
@@ -50,12 +62,59 @@ def page_look() -> str:
     return "final"
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of modules where SQL matters on each of their DATABASES."""
+    databases = getattr(metafunc.module, "DATABASES", ())
+    if databases and "database" in metafunc.fixturenames:
+        metafunc.parametrize("database", databases)
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database with the gateway's tables and nothing in them."""
+    path = tmp_path_factory.mktemp("database") / "migrated.db"
+    engine = open_engine(f"sqlite:///{path}")
+    upgrade(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgres: PostgresServer) -> str:
+    """The name of such a database in PostgreSQL."""
+    name = postgres.new_database()
+    engine = open_engine(postgres.url(name))
+    upgrade(engine)
+    engine.dispose()
+    return name
+
+
 @pytest.fixture
-def environ(tmp_path: Path, books_dir: Path, page_look: str) -> dict[str, str]:
+def database() -> str:
+    """The kind of database in use; a module's DATABASES names others to run its tests on."""
+    return "sqlite"
+
+
+@pytest.fixture
+def database_url(database: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a database with the gateway's tables, made for this test."""
+    if database == "sqlite":
+        path = request.getfixturevalue("tmp_path") / "gateway.db"
+        shutil.copy(request.getfixturevalue("migrated_file"), path)
+        yield f"sqlite:///{path}"
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        name = server.new_database(request.getfixturevalue("migrated_database"))
+        yield server.url(name)
+        server.drop_database(name)
+
+
+@pytest.fixture
+def environ(tmp_path: Path, books_dir: Path, page_look: str, database_url: str) -> dict[str, str]:
     """An environment that the gateway starts with."""
     return {
         "PUBLIC_URL": "http://gateway.test",
-        "DATABASE_URL": f"sqlite:///{tmp_path}/gateway.db",
+        "DATABASE_URL": database_url,
         "OBJECT_STORE_URL": f"file://{tmp_path}/objects",
         "BOOKS_DIR": str(books_dir),
         "PAGE_LOOK": page_look,
@@ -66,6 +125,8 @@ def environ(tmp_path: Path, books_dir: Path, page_look: str) -> dict[str, str]:
         "RUNPOD_API_KEY": "rpa_test",
         "RUNPOD_WEBHOOK_TOKEN": "a-token-of-at-least-thirty-two-characters",
         "FACE_MODEL_PATH": str(FACE_MODEL),
+        "MAIL_OUTBOX_DIR": f"{tmp_path}/mail",
+        "PRINT_DROP_DIR": f"{tmp_path}/print_jobs",
     }
 
 
@@ -81,9 +142,8 @@ def clock() -> MovableClock:
 
 @pytest.fixture
 def engine(settings: Settings) -> Iterator[Engine]:
-    """Real SQLite with the gateway's tables."""
+    """A real database with the gateway's tables."""
     engine = open_engine(settings.database_url.get_secret_value())
-    create_schema(engine)
     yield engine
     engine.dispose()
 
@@ -103,6 +163,27 @@ def faces() -> FakeFaces:
     return FakeFaces()
 
 
+@pytest.fixture
+def courier() -> FakeCourier:
+    return FakeCourier()
+
+
+@pytest.fixture(scope="session")
+def fonts() -> FontSet:
+    """The real fonts."""
+    return load_fonts()
+
+
+@pytest.fixture
+def mailer() -> FakeMailer:
+    return FakeMailer()
+
+
+@pytest.fixture
+def printer() -> FakePrinter:
+    return FakePrinter()
+
+
 @pytest.fixture(scope="session")
 def real_faces() -> CenterFace:
     """The real detector, loaded once."""
@@ -117,9 +198,24 @@ def services(
     store: FolderStore,
     endpoint: FakeEndpoint,
     faces: FakeFaces,
+    mailer: FakeMailer,
+    printer: FakePrinter,
+    courier: FakeCourier,
+    fonts: FontSet,
 ) -> Services:
     return assemble(
-        settings, clock=clock, engine=engine, store=store, endpoint=endpoint, faces=faces
+        settings,
+        clock=clock,
+        engine=engine,
+        kv=SqlKeyValue(engine, clock),
+        store=store,
+        endpoint=endpoint,
+        faces=faces,
+        mailer=mailer,
+        printer=printer,
+        courier=courier,
+        fonts=fonts,
+        limiter=MemoryRateLimiter(),
     )
 
 

@@ -6,7 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from contract.job import PagesJob
-from gateway.ports import EndpointJob, EndpointState, Face
+from gateway.ports import (
+    EndpointJob,
+    EndpointState,
+    Face,
+    Mail,
+    PrintJob,
+    PrintOrder,
+    PrintStatus,
+)
 
 
 class MovableClock:
@@ -73,3 +81,79 @@ class FakeFaces:
     def detect(self, rgb: Any) -> list[Face]:
         height, width = rgb.shape[:2]
         return [Face((0.0, 0.0, width * share, height * share), 0.9) for share in self.shares]
+
+
+@dataclass
+class FakeCourier:
+    """A courier that keeps what it was given: (url, message id, body). ``fail_with`` is raised by
+    every delivery while set."""
+
+    delivered: list[tuple[str, str, bytes]] = field(default_factory=list)
+    fail_with: Exception | None = None
+
+    def deliver(self, url: str, secret: str, message_id: str, body: bytes) -> None:
+        if self.fail_with is not None:
+            raise self.fail_with
+        self.delivered.append((url, message_id, body))
+
+
+@dataclass
+class FakeMailer:
+    """A mailer that keeps what it was given. ``fail_with`` is raised by every call while set."""
+
+    sent: list[Mail] = field(default_factory=list)
+    fail_with: Exception | None = None
+
+    def send(self, mail: Mail) -> None:
+        self.ping()
+        self.sent.append(mail)
+
+    def ping(self) -> None:
+        if self.fail_with is not None:
+            raise self.fail_with
+
+
+@dataclass
+class FakePrinter:
+    """A printer that accepts everything. A test sets ``jobs`` to what it is to tell of a job.
+
+    ``fail_with`` is raised by every call while set; ``fail_after_accepting`` by each submission,
+    when the job has been taken. Ours are the ids: ``vendor-{external_id}``.
+    """
+
+    submitted: list[PrintOrder] = field(default_factory=list)
+    jobs: dict[str, PrintJob] = field(default_factory=dict)
+    fail_with: Exception | None = None
+    fail_after_accepting: Exception | None = None
+
+    def cover_size_in(self, product: str, pages: int) -> None:
+        self._maybe_fail()
+
+    def find(self, external_id: str) -> PrintJob | None:
+        return self.state(f"vendor-{external_id}")
+
+    def submit(self, order: PrintOrder) -> PrintJob:
+        found = self.find(order.external_id)
+        if found is not None:
+            return found
+        self.submitted.append(order)
+        vendor_id = f"vendor-{order.external_id}"
+        self.jobs[vendor_id] = PrintJob(vendor_id, order.external_id, PrintStatus.ACCEPTED)
+        if self.fail_after_accepting is not None:
+            raise self.fail_after_accepting
+        return self.jobs[vendor_id]
+
+    def state(self, vendor_id: str) -> PrintJob | None:
+        self._maybe_fail()
+        return self.jobs.get(vendor_id)
+
+    def cancel(self, vendor_id: str) -> bool:
+        job = self.state(vendor_id)
+        if job is None or job.status is not PrintStatus.ACCEPTED:
+            return False
+        self.jobs[vendor_id] = PrintJob(vendor_id, job.external_id, PrintStatus.CANCELLED)
+        return True
+
+    def _maybe_fail(self) -> None:
+        if self.fail_with is not None:
+            raise self.fail_with

@@ -18,6 +18,8 @@ from storage.folder import FolderStore
 from tests.gateway.fakes import FakeEndpoint, MovableClock
 from tests.gateway.rendering import BOOK, Stage
 
+DATABASES = ("sqlite", "postgresql")
+
 pytestmark = pytest.mark.anyio
 
 

@@ -3,16 +3,19 @@
 import threading
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import anyio
 import pytest
 from starlette.testclient import TestClient
 
+from gateway.adapters.memory import MemoryKeyValue
 from gateway.app import create_app
 from gateway.health import DependencyStatus, HealthCheck
-from gateway.ports import EndpointError
+from gateway.ports import EndpointError, KeyValueError
 from gateway.services import Services
 from storage.errors import StoreUnavailable
+from storage.folder import FolderStore
 from tests.gateway.fakes import FakeEndpoint, MovableClock
 
 
@@ -40,24 +43,30 @@ def test_without_the_endpoint_it_is_degraded_but_ready(
     assert client.get("/ready").status_code == 200
 
 
-def test_without_the_store_it_is_not_ready(services: Services) -> None:
-    class LostStore:
-        def put(self, key: str, data: bytes, content_type: str) -> None: ...
+def test_without_the_store_it_is_not_ready(services: Services, tmp_path: Path) -> None:
+    class LostStore(FolderStore):
         def get(self, key: str, max_bytes: int) -> bytes:
             raise StoreUnavailable("away")
 
-        def exists(self, key: str) -> bool:
-            raise StoreUnavailable("away")
-
-        def delete(self, key: str) -> None: ...
         def ping(self) -> None:
             raise StoreUnavailable("away")
 
-    with TestClient(create_app(replace(services, store=LostStore()))) as client:
+    with TestClient(create_app(replace(services, store=LostStore(tmp_path)))) as client:
         assert client.get("/health").status_code == 200
         response = client.get("/ready")
     assert (response.status_code, response.json()["code"]) == (503, "not_ready")
     assert response.headers["retry-after"] == "2"
+
+
+def test_without_the_mirror_it_is_degraded_but_ready(services: Services) -> None:
+    class LostMirror(MemoryKeyValue):
+        def ping(self) -> None:
+            raise KeyValueError("away")
+
+    lost = replace(services, kv=LostMirror(services.clock))
+    with TestClient(create_app(lost)) as client:
+        assert client.get("/health").json()["dependencies"]["kv"]["status"] == "unavailable"
+        assert client.get("/ready").status_code == 200
 
 
 @pytest.mark.anyio
@@ -99,7 +108,7 @@ async def test_a_dependency_that_hangs_is_unavailable(clock: MovableClock) -> No
     async def hang() -> None:
         await anyio.to_thread.run_sync(never.wait, abandon_on_cancel=True)
 
-    report = await HealthCheck({"kv": hang}, clock, patience_s=0.01).report()
+    report = await HealthCheck({"database": hang}, clock, patience_s=0.01).report()
     never.set()
-    assert report.dependencies["kv"].status is DependencyStatus.UNAVAILABLE
+    assert report.dependencies["database"].status is DependencyStatus.UNAVAILABLE
     assert not report.ready

@@ -8,6 +8,8 @@ from gateway.services import Services
 from tests.gateway.fakes import FakeEndpoint, MovableClock
 from tests.gateway.rendering import BOOK, Stage, progress, result
 
+DATABASES = ("sqlite", "postgresql")
+
 
 def test_a_preview_goes_from_queued_over_processing_to_completed(
     stage: Stage, endpoint: FakeEndpoint

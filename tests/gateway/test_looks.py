@@ -14,9 +14,10 @@ from contract.errors import ErrorCode
 from contract.job import WorkflowRef
 from gateway.app import create_app
 from gateway.looks import Look, LookMissing, check_look, rendering
+from gateway.pdf import FontSet
 from gateway.services import Services, assemble
 from gateway.settings import Settings
-from tests.gateway.fakes import FakeEndpoint, MovableClock
+from tests.gateway.fakes import FakeCourier, FakeEndpoint, MovableClock
 from tests.gateway.rendering import BOOK, Job, Stage, result
 
 Deploy = Callable[..., Stage]
@@ -33,7 +34,9 @@ def book(books_dir: Path) -> Book:
 
 
 @pytest.fixture
-def deploy(environ: dict[str, str], services: Services, endpoint: FakeEndpoint) -> Deploy:
+def deploy(
+    environ: dict[str, str], services: Services, endpoint: FakeEndpoint, fonts: FontSet
+) -> Deploy:
     """Puts a gateway with other settings in the place of the first one: what lasts is the same."""
 
     def deployed(**changes: str) -> Stage:
@@ -41,9 +44,15 @@ def deploy(environ: dict[str, str], services: Services, endpoint: FakeEndpoint) 
             Settings.from_environ(environ | changes),
             clock=services.clock,
             engine=services.engine,
+            kv=services.kv,
             store=services.store,
             endpoint=endpoint,
             faces=services.faces,
+            mailer=services.mailer,
+            printer=services.printer,
+            limiter=services.limiter,
+            courier=FakeCourier(),
+            fonts=fonts,
         )
         return Stage(newer, endpoint, TestClient(create_app(newer), base_url="http://gateway.test"))
 

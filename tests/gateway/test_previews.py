@@ -16,6 +16,7 @@ from gateway.previews import create_preview
 from gateway.records import Job, Preview, reading
 from gateway.schema import PreviewRequest
 from gateway.services import Services
+from gateway.shops import DEFAULT_SHOP
 from tests.gateway.fakes import FakeEndpoint, MovableClock
 from tests.gateway.rendering import BOOK, Stage, result
 
@@ -36,7 +37,7 @@ def test_books_are_listed_with_price_and_page_counts(stage: Stage) -> None:
     answer = stage.client.get("/api/books")
     (book,) = answer.json()["books"]
     assert (book["id"], book["preview_pages"]) == (BOOK, [1, 2, 3])
-    assert (book["total_pages"], book["locked_pages_count"]) == (10, 7)
+    assert (book["total_pages"], book["locked_pages_count"]) == (35, 32)
     assert book["purchase"]["price_formatted"] == "$39.00"
     assert book["draft"] is False
     assert "watercolour" in book["styles"]
@@ -214,7 +215,9 @@ def test_a_key_of_another_form_is_refused(stage: Stage, key: str) -> None:
 def test_a_race_with_one_key_makes_one_preview(stage: Stage, services: Services) -> None:
     wanted = PreviewRequest.model_validate(body(stage))
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: create_preview(services, wanted, "key-1"), range(16)))
+        answers = list(
+            pool.map(lambda _: create_preview(services, wanted, "key-1", DEFAULT_SHOP), range(16))
+        )
     assert len(set(answers)) == 1
     with reading(services.engine) as session:
         assert session.scalar(select(func.count()).select_from(Preview)) == 1
@@ -226,8 +229,8 @@ def test_a_preview_shows_its_pages_watermarked_and_the_rest_locked(stage: Stage)
     preview = stage.preview(job)
     assert (preview["status"], preview["generation_phase"]) == ("active", "active")
     assert preview["book_id"] == preview["theme"] == BOOK
-    assert (preview["preview_pages_count"], preview["locked_pages_count"]) == (3, 7)
-    assert preview["total_pages"] == 10
+    assert (preview["preview_pages_count"], preview["locked_pages_count"]) == (3, 32)
+    assert preview["total_pages"] == 35
     assert preview["cover_url"] == preview["preview_pages"][0]["image_url"]
     assert [page["is_cover"] for page in preview["preview_pages"]] == [True, False, False]
     assert all(page["is_watermarked"] for page in preview["preview_pages"])

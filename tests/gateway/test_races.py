@@ -15,6 +15,7 @@ from gateway.services import Services
 from tests.gateway.fakes import MovableClock
 from tests.gateway.rendering import Stage, progress, result
 
+DATABASES = ("sqlite", "postgresql")
 THREADS = 8
 
 

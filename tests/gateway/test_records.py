@@ -1,14 +1,16 @@
 """The records: moments keep their timezone, writers wait for each other."""
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, select
-from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.exc import IntegrityError, InternalError, StatementError
 
-from gateway.records import Job, Photo, create_schema, open_engine, reading, writing
+from gateway.records import Job, Photo, open_engine, reading, writing
+
+DATABASES = ("sqlite", "postgresql")
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
@@ -80,7 +82,7 @@ def test_writers_that_read_first_dont_lose_each_others_work(engine: Engine) -> N
 
     def add_one(_: int) -> None:
         with writing(engine) as session:
-            row = session.get_one(Photo, "p1")
+            row = session.get_one(Photo, "p1", with_for_update=True)
             row.size_bytes = row.size_bytes + 1
 
     with ThreadPoolExecutor(8) as pool:
@@ -89,12 +91,32 @@ def test_writers_that_read_first_dont_lose_each_others_work(engine: Engine) -> N
         assert session.get_one(Photo, "p1").size_bytes == 41
 
 
-def test_several_gateways_may_create_the_tables_at_once(tmp_path: Path) -> None:
-    engines = [open_engine(f"sqlite:///{tmp_path}/new.db") for _ in range(6)]
-    with ThreadPoolExecutor(6) as pool:
-        list(pool.map(create_schema, engines))
-    for engine in engines:
-        engine.dispose()
+def test_a_reader_sees_one_moment(engine: Engine) -> None:
+    with reading(engine) as session:
+        assert session.scalars(select(Photo)).all() == []
+        with writing(engine) as other:
+            other.add(photo())
+        assert session.scalars(select(Photo)).all() == []
+
+
+def test_what_a_reader_writes_is_not_kept(engine: Engine) -> None:
+    with contextlib.suppress(InternalError), reading(engine) as session:  # PostgreSQL refuses
+        session.add(photo())
+        session.flush()
+    with reading(engine) as session:
+        assert session.get(Photo, "p1") is None
+
+
+def test_a_plain_postgresql_url_takes_the_driver_that_is_installed() -> None:
+    engine = open_engine("postgresql://user:secret@127.0.0.1:9/books")
+    assert engine.dialect.driver == "psycopg"
+    engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["mysql://127.0.0.1/books", "oracle://127.0.0.1/books"])
+def test_another_kind_of_database_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="SQLite or PostgreSQL"):
+        open_engine(url)
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])

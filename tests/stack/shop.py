@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 PATIENCE_S = 240.0
+PRINT_PATIENCE_S = 480.0
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,48 @@ class Shop:
     def wait_for_end(self, order: Ordered) -> dict[str, Any]:
         return self.wait(order, until=lambda _: False)
 
+    def buy(self, order: Ordered) -> str:
+        """Pay on the checkout's page, and go back to the shop; return the order's id."""
+        wanted = {"preview_id": order.preview_id}
+        opened = self._client.post("/api/checkout", json=wanted, headers=order.headers)
+        checkout = opened.raise_for_status().json()
+        paid = httpx.post(checkout["checkout_url"], data={"name": "Ada Lovelace"}, timeout=60)
+        assert paid.status_code == httpx.codes.SEE_OTHER, paid.text
+        assert checkout["session_id"] in paid.headers["Location"]
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            # Not the checkout's state, for which the gateway would ask Stripe.
+            (creation,) = self._get("/api/my-creations", order)["creations"]
+            for bought in creation["orders"]:
+                order_id: str = bought["order_id"]
+                return order_id
+            time.sleep(0.2)
+        raise AssertionError("the payment made no order")
+
+    def bought(self, order: Ordered, order_id: str) -> dict[str, Any]:
+        return self._get(f"/api/orders/{order_id}", order)
+
+    def wait_for_print(self, order: Ordered, order_id: str) -> dict[str, Any]:
+        """Wait until the printer has the book, or nobody works on it any more."""
+        deadline = time.monotonic() + PRINT_PATIENCE_S
+        while time.monotonic() < deadline:
+            bought = self.bought(order, order_id)
+            if bought["status"] not in ("received", "painting", "preparing"):
+                return bought
+            time.sleep(0.5)
+        raise AssertionError(f"not printed within {PRINT_PATIENCE_S} s: {bought}")
+
+    def book(self, order: Ordered, order_id: str) -> bytes:
+        link = self._get(f"/api/download/{order_id}", order)["url"]
+        return self._client.get(link).raise_for_status().content
+
     def _get(self, path: str, order: Ordered) -> dict[str, Any]:
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
-                answer = self._client.get(path, headers=order.headers)
+                answer = self._client.get(
+                    path, headers={**order.headers, "Accept": "application/json"}
+                )
             except httpx.TransportError:
                 # The gateway is being restarted.
                 if time.monotonic() > deadline:

@@ -1,0 +1,35 @@
+"""Where a list goes on: the moment and the id of the last row that was told."""
+
+import base64
+import binascii
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy.orm import InstrumentedAttribute
+
+from gateway.errors import Problem
+
+
+def cursor(at: datetime, row_id: str) -> str:
+    """Return the cursor behind a row: text that is safe in a query string."""
+    return base64.urlsafe_b64encode(f"{at.isoformat()} {row_id}".encode()).decode().rstrip("=")
+
+
+def behind(
+    text: str, at: InstrumentedAttribute[datetime], row_id: InstrumentedAttribute[str]
+) -> ColumnElement[bool]:
+    """Return the condition for rows behind a cursor, in a list with the newest first.
+
+    Raises:
+        Problem: ``invalid_request`` if it isn't a cursor of ours.
+    """
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        moment, _, last = base64.urlsafe_b64decode(padded.encode("ascii")).decode().partition(" ")
+        when = datetime.fromisoformat(moment)
+        if when.tzinfo is None or not last.isalnum():
+            raise ValueError("no cursor")
+    except (ValueError, binascii.Error):
+        fault = {"field": "cursor", "message": "must be a next_cursor of an earlier answer"}
+        raise Problem("invalid_request", fields=[fault]) from None
+    return or_(at < when, and_(at == when, row_id < last))

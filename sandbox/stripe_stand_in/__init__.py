@@ -1,0 +1,1 @@
+"""A stand-in for Stripe in test mode: Checkout Sessions, and the page where they are paid."""
