@@ -355,10 +355,10 @@ def test_a_page_request_may_be_repeated_safely(stage: Stage, endpoint: FakeEndpo
     assert len(endpoint.submitted) == 2
 
 
-def test_nothing_is_rendered_of_an_expired_photo(stage: Stage, clock: MovableClock) -> None:
+def test_a_preview_ends_with_its_photo(stage: Stage, clock: MovableClock) -> None:
     photo_id = stage.photo(life=timedelta(days=1))
     job = finished(stage, photo_id=photo_id)
     clock.move(days=2)
     wanted = {"preview_id": job.preview_id, "page_number": 3}
     answer = stage.client.post("/api/generate-page", json=wanted, headers=job.headers)
-    assert answer.json()["code"] == "photo_unknown"
+    assert answer.json()["code"] == "preview_unknown"
