@@ -5,8 +5,12 @@ pulid_emb/{photo_id}.safetensors                 the identity embedding made fro
 templates/{book_id}/page_NN/{asset}.png          background, character, person_mask
 pages/{owner_id}/page_NN.png                     a rendered page of a preview or an order
 pages/{owner_id}/page_NN.take_2.png              the same page rendered again on request
+pages/{owner_id}/print/page_NN.take_1.{width}x{height}.png   that page, enlarged for a print profile
 previews/{preview_id}/page_NN.take_1.jpg         what a parent sees: watermarked
-books/{order_id}/full_book.pdf
+previews/{preview_id}/clean/page_NN.take_1.jpg   the same once the book is paid: without a mark
+books/{order_id}/full_book.pdf                   the book's pages, as they are printed
+books/{order_id}/cover.pdf                       its cover, as it is printed
+books/{order_id}/screen_book.pdf                 what a parent downloads
 raw/{job_id}/{file}                              what a raw workflow saved, unless it says where
 """
 
@@ -17,6 +21,7 @@ from contract.types import validate_object_key
 
 TemplateAsset = Literal["background", "character", "person_mask"]
 TEMPLATE_ASSETS: tuple[TemplateAsset, ...] = ("background", "character", "person_mask")
+BookPart = Literal["full_book", "cover", "screen_book"]
 
 
 def _page(page_number: int) -> str:
@@ -57,9 +62,21 @@ def preview_image_key(preview_id: str, page_number: int, take: int = 1) -> str:
     return validate_object_key(f"previews/{preview_id}/{_page(page_number)}.take_{take}.jpg")
 
 
-def book_key(order_id: str) -> str:
-    """Where the assembled book lies."""
-    return validate_object_key(f"books/{order_id}/full_book.pdf")
+def clean_image_key(preview_id: str, page_number: int, take: int = 1) -> str:
+    """Where the picture of a paid book's page lies: as a parent sees it, without a mark."""
+    return validate_object_key(f"previews/{preview_id}/clean/{_page(page_number)}.take_{take}.jpg")
+
+
+def print_page_key(owner_id: str, page_number: int, take: int, width: int, height: int) -> str:
+    """Where a take of a page lies, enlarged to ``width`` by ``height`` pixels."""
+    return validate_object_key(
+        f"pages/{owner_id}/print/{_page(page_number)}.take_{take}.{width}x{height}.png"
+    )
+
+
+def book_key(order_id: str, part: BookPart = "full_book") -> str:
+    """Where a part of the assembled book lies."""
+    return validate_object_key(f"books/{order_id}/{part}.pdf")
 
 
 def raw_output_key(prefix: str, file: str) -> str:

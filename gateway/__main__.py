@@ -59,7 +59,7 @@ def administer(given: argparse.Namespace) -> int:
     engine = open_database(database_url(os.environ))
     try:
         given.run(given, engine, SystemClock(), sys.stdout)
-    except (ShopError, DeskUserError) as error:
+    except (ShopError, DeskUserError, commands.NoSuchMessage) as error:
         print(error, file=sys.stderr)
         return _FAILED
     finally:

@@ -13,6 +13,7 @@ from typing import TextIO
 from sqlalchemy import Engine
 
 from contract.signing import new_secret
+from gateway import inbox, outbox
 from gateway.desk_users import (
     Role,
     add_user,
@@ -26,6 +27,11 @@ from gateway.shops import Shop, add_shop, change_shop, list_shops, new_key, revo
 
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
 _DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]*\.myshopify\.com")
+
+
+class NoSuchMessage(Exception):
+    """There is nothing to be tried again. The message is for the operator."""
+
 
 Run = Callable[[argparse.Namespace, Engine, Clock, TextIO], None]
 
@@ -42,6 +48,18 @@ def parser() -> argparse.ArgumentParser:
     _add_shop_commands(shop.add_subparsers(title="commands", metavar="", required=True))
     user = commands.add_parser("user", help="people at the order desk")
     _add_user_commands(user.add_subparsers(title="commands", metavar="", required=True))
+    for name, text, run_list, run_replay in (
+        ("inbox", "webhooks that came and weren't dealt with", _inbox_list, _inbox_replay),
+        ("outbox", "letters and webhooks that didn't leave", _outbox_list, _outbox_replay),
+    ):
+        box = commands.add_parser(name, help=text)
+        actions = box.add_subparsers(title="commands", metavar="", required=True)
+        actions.add_parser("list", help=f"list {text}").set_defaults(run=run_list)
+        again = actions.add_parser("replay", help="try one again, soon")
+        if name == "inbox":
+            again.add_argument("source", help="stripe, shopify or printer")
+        again.add_argument("message_id", help="as the list shows it")
+        again.set_defaults(run=run_replay)
     return root
 
 
@@ -128,6 +146,30 @@ def _list(_given: argparse.Namespace, engine: Engine, _clock: Clock, out: TextIO
             used = f"used {key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never used"
             state = "revoked" if key.revoked_at else used
             print(f"    key {key.key_id}  made {key.created_at:%Y-%m-%d}  {state}", file=out)
+
+
+def _inbox_list(_given: argparse.Namespace, engine: Engine, _clock: Clock, out: TextIO) -> None:
+    for item in inbox.undone(engine):
+        facts = (item.source, item.message_id, item.topic, item.outcome)
+        print(f"{item.received_at:%Y-%m-%d %H:%M}", *facts, sep="  ", file=out)
+
+
+def _inbox_replay(given: argparse.Namespace, engine: Engine, clock: Clock, out: TextIO) -> None:
+    if not inbox.replay(engine, clock, given.source, given.message_id):
+        raise NoSuchMessage("there is no such message, or it was dealt with")
+    print("it will be handled again", file=out)
+
+
+def _outbox_list(_given: argparse.Namespace, engine: Engine, _clock: Clock, out: TextIO) -> None:
+    for item in outbox.unsent(engine):
+        facts = (item.message_id, "tried on" if item.due_at else "given up", item.error)
+        print(f"{item.created_at:%Y-%m-%d %H:%M}", *facts, sep="  ", file=out)
+
+
+def _outbox_replay(given: argparse.Namespace, engine: Engine, clock: Clock, out: TextIO) -> None:
+    if not outbox.replay(engine, clock, given.message_id):
+        raise NoSuchMessage("there is no such message")
+    print("it will be sent again", file=out)
 
 
 def _key(given: argparse.Namespace, engine: Engine, clock: Clock, out: TextIO) -> None:

@@ -118,12 +118,14 @@ class Fulfilment:
             )
 
     def start_due(self, limit: int = 50) -> int:
-        """Start the runs that are due; return how many there were."""
-        now = self.clock.now()
+        """Start the runs that are due; return how many there were.
+
+        ``run_due_at`` says since when, not from when: a clock that was set back delays nobody.
+        """
         with reading(self.engine) as session:
             due = session.execute(
                 select(Order.order_id, Order.run)
-                .where(Order.run_due_at <= now)
+                .where(Order.run_due_at.is_not(None))
                 .order_by(Order.run_due_at)
                 .limit(limit)
             ).all()
@@ -141,7 +143,7 @@ class Fulfilment:
         with reading(self.engine) as session:
             dead = session.scalars(
                 select(GatewayProcess.executor_id).where(
-                    GatewayProcess.seen_at <= self.clock.now() - self.process.lost_after,
+                    ~self.process.is_alive(self.clock.now()),
                     GatewayProcess.executor_id != self.process.executor_id,
                 )
             ).all()
@@ -154,7 +156,7 @@ class Fulfilment:
                 session.execute(
                     delete(GatewayProcess).where(
                         GatewayProcess.executor_id == executor_id,
-                        GatewayProcess.seen_at <= self.clock.now() - self.process.lost_after,
+                        ~self.process.is_alive(self.clock.now()),
                     )
                 )
         return len(dead)

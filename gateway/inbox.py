@@ -7,7 +7,7 @@ several gateways at once.
 
 A message may be about something that isn't there yet, since messages come in any order: it waits
 for that, for as long as the senders themselves try. One that can't be dealt with is logged, and
-kept for a person: :meth:`Inbox.replay` has it handled once more.
+kept for a person: :func:`replay` has it handled once more.
 """
 
 import logging
@@ -92,6 +92,32 @@ Raises NotYet or Unusable; after anything else it is called again, later.
 """
 
 
+def undone(engine: Engine) -> list[InboxItem]:
+    """Messages that wait, fail, or were given up; the oldest first."""
+    with reading(engine) as session:
+        return list(
+            session.scalars(
+                select(InboxItem)
+                .where(InboxItem.body.is_not(None), InboxItem.outcome.is_not(None))
+                .order_by(InboxItem.received_at)
+            )
+        )
+
+
+def replay(engine: Engine, clock: Clock, source: str, message_id: str) -> bool:
+    """Have a message handled once more; whether that is possible. One that was dealt with has no
+    body any more."""
+    with writing(engine) as session:
+        item = session.get(InboxItem, (source, message_id), with_for_update=True)
+        if item is None or item.body is None:
+            return False
+        item.due_at = clock.now()
+        item.received_at = max(item.received_at, item.due_at - PATIENCE)
+        item.attempts = 0
+        item.outcome = None
+        return True
+
+
 @dataclass(frozen=True)
 class Inbox:
     """Messages in SQL, and what is done with them. Methods block; threads and gateways share it.
@@ -129,19 +155,6 @@ class Inbox:
         if done:
             self._done(done)
         return len(claimed)
-
-    def replay(self, source: str, message_id: str) -> bool:
-        """Have a message handled once more; whether that is possible. One that was dealt with has
-        no body any more."""
-        with writing(self.engine) as session:
-            item = session.get(InboxItem, (source, message_id), with_for_update=True)
-            if item is None or item.body is None:
-                return False
-            item.due_at = self.clock.now()
-            item.received_at = max(item.received_at, item.due_at - PATIENCE)
-            item.attempts = 0
-            item.outcome = None
-            return True
 
     def _claim(self, limit: int) -> list[InboxItem]:
         """What is due and nobody else is about, for as long as a lease. Those that were claimed

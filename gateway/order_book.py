@@ -221,7 +221,7 @@ def resume(session: Session, order: Order, now: datetime, *, actor: str, kind: s
     Raises:
         IllegalTransition: it isn't stopped, or it is held.
     """
-    if order.status is OrderStatus.ON_HOLD and order.hold_reason is not None:
+    if order.status is OrderStatus.ON_HOLD and order.holds:
         raise IllegalTransition(order.status, OrderStatus.PAID)
     if order.status not in orders.STOPPED:
         raise IllegalTransition(order.status, OrderStatus.PAID)
@@ -251,7 +251,7 @@ def hold(session: Session, order: Order, reason: str, now: datetime, *, actor: s
 
     While it is given to the printer, and afterwards, it is only noted: the desk sees it.
     """
-    order.hold_reason = reason
+    _add_hold(order, reason)
     possible = OrderStatus.ON_HOLD in orders.TRANSITIONS[order.status] and not _at_printer(
         session, order
     )
@@ -263,13 +263,26 @@ def hold(session: Session, order: Order, reason: str, now: datetime, *, actor: s
     return possible
 
 
-def release(session: Session, order: Order, now: datetime, *, actor: str) -> None:
-    """Take a hold away; an order that stopped for it goes on."""
-    order.hold_reason = None
-    if order.status is OrderStatus.ON_HOLD:
-        resume(session, order, now, actor=actor, kind="released")
-    else:
+def release(
+    session: Session, order: Order, now: datetime, *, actor: str, reason: str | None = None
+) -> None:
+    """Take one hold away, or all of them without a ``reason``.
+
+    An order that nothing holds any more goes on, unless it was parked before: then it waits for
+    the desk again.
+    """
+    order.holds = [held for held in order.holds if reason is not None and held != reason]
+    if order.holds or order.status is not OrderStatus.ON_HOLD:
         record(session, order, now, actor=actor, kind="released")
+    elif order.parked_reason is not None:
+        move(session, order, OrderStatus.NEEDS_ATTENTION, now, actor=actor, kind="released")
+    else:
+        resume(session, order, now, actor=actor, kind="released")
+
+
+def _add_hold(order: Order, reason: str) -> None:
+    if reason not in order.holds:
+        order.holds = [*order.holds, reason]  # a new list: changes inside of one aren't seen
 
 
 def cancel(session: Session, order: Order, reason: str, now: datetime, *, actor: str) -> bool:
@@ -294,7 +307,7 @@ def refunded(session: Session, order: Order, *, fully: bool, now: datetime, acto
     if not fully:
         hold(session, order, "partially_refunded", now, actor=actor)
     elif not cancel(session, order, "refunded", now, actor=actor):
-        order.hold_reason = "refunded"
+        _add_hold(order, "refunded")
 
 
 def disputed(session: Session, order: Order, now: datetime, *, actor: str) -> None:
@@ -310,8 +323,7 @@ def dispute_settled(
     record(session, order, now, actor=actor, kind="dispute_settled", detail={"won": won})
     if won:
         order.payment = PaymentState.PAID
-        if order.hold_reason == "disputed":
-            release(session, order, now, actor=actor)
+        release(session, order, now, actor=actor, reason="disputed")
     else:
         order.payment = PaymentState.REFUNDED
         cancel(session, order, "dispute_lost", now, actor=actor)

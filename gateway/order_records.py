@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.orders import OrderStatus
@@ -53,7 +53,8 @@ class Order(Record):
     order id and line item id. ``preview_id`` is None if what was paid names no preview of ours.
     ``address`` is a :class:`gateway.ports.Address` as JSON; like ``email`` it is emptied by
     erasure. ``run`` counts fulfilment runs; ``run_due_at`` is set while one is to be started.
-    ``parked_stage`` and ``parked_reason`` say why it needs attention. ``files`` keeps what was
+    ``parked_stage`` and ``parked_reason`` say why it needs attention. ``holds`` are the reasons for
+    which it isn't to be printed. ``files`` keeps what was
     assembled: keys, digests, pages. ``edition`` counts what was given to the printer.
     """
 
@@ -83,7 +84,7 @@ class Order(Record):
     email: Mapped[str | None] = mapped_column(String(320), index=True)
     address: Mapped[dict[str, Any] | None]
     status: Mapped[OrderStatus] = mapped_column(enum_column(OrderStatus))
-    hold_reason: Mapped[str | None] = mapped_column(String(64))
+    holds: Mapped[list[str]] = mapped_column(JSON, default=list)
     parked_stage: Mapped[str | None] = mapped_column(String(16))
     parked_reason: Mapped[str | None] = mapped_column(Text)
     run: Mapped[int] = mapped_column(default=1)
@@ -98,6 +99,11 @@ class Order(Record):
     shipped_at: Mapped[datetime | None]
     download_until: Mapped[datetime | None]
     erased_at: Mapped[datetime | None]
+
+    @property
+    def hold_reason(self) -> str | None:
+        """Why it isn't to be printed; None if nothing holds it."""
+        return ", ".join(self.holds) or None
 
 
 class OrderPage(Record):
@@ -165,7 +171,11 @@ class InboxItem(Record):
     """
 
     __tablename__ = "inbox"
-    __table_args__ = (Index("inbox_due", "due_at"),)
+    __table_args__ = (
+        Index("inbox_due", "due_at"),
+        Index("inbox_by_second_id", "source", "second_id"),
+        Index("inbox_by_shop", "source", "shop_domain"),
+    )
 
     source: Mapped[str] = mapped_column(String(16), primary_key=True)
     message_id: Mapped[str] = mapped_column(String(255), primary_key=True)

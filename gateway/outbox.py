@@ -10,10 +10,10 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import ColumnElement, Engine, and_, or_, select, update
 
 from gateway.order_records import Order, OutboxItem
 from gateway.ports import Clock, Mail, Mailer, MailError, MailRefused
@@ -55,6 +55,30 @@ class Courier(Protocol):
         ...
 
 
+def unsent(engine: Engine) -> list[OutboxItem]:
+    """What should have left and didn't: still tried, or given up. The oldest first."""
+    with reading(engine) as session:
+        return list(
+            session.scalars(
+                select(OutboxItem)
+                .where(OutboxItem.sent_at.is_(None), OutboxItem.error.is_not(None))
+                .order_by(OutboxItem.created_at)
+            )
+        )
+
+
+def replay(engine: Engine, clock: Clock, message_id: str) -> bool:
+    """Have something sent once more, under its id; whether there is such a thing."""
+    with writing(engine) as session:
+        item = session.get(OutboxItem, message_id, with_for_update=True)
+        if item is None:
+            return False
+        item.due_at = clock.now()
+        item.attempts = 0
+        item.error = None
+        return True
+
+
 @dataclass(frozen=True)
 class Outbox:
     """Sends what is due. Methods block; any number of gateways may send at once.
@@ -79,23 +103,12 @@ class Outbox:
                 self._send(message_id)
         return len(due)
 
-    def replay(self, message_id: str) -> bool:
-        """Send something once more, under its id; whether there is such a thing."""
-        with writing(self.engine) as session:
-            item = session.get(OutboxItem, message_id, with_for_update=True)
-            if item is None:
-                return False
-            item.due_at = self.clock.now()
-            item.attempts = 0
-            item.error = None
-            return True
-
     def _due(self, limit: int) -> Sequence[str]:
         now = self.clock.now()
         with reading(self.engine) as session:
             return session.scalars(
                 select(OutboxItem.message_id)
-                .where(OutboxItem.due_at <= now, self.process.may_claim(OutboxItem, now))
+                .where(_is_due(now), self.process.may_claim(OutboxItem, now))
                 .order_by(OutboxItem.due_at)
                 .limit(limit)
             ).all()
@@ -105,7 +118,7 @@ class Outbox:
         with writing(self.engine) as session:
             taken = session.scalars(
                 update(OutboxItem)
-                .where(OutboxItem.message_id == message_id, OutboxItem.due_at <= now)
+                .where(OutboxItem.message_id == message_id, _is_due(now))
                 .where(self.process.may_claim(OutboxItem, now))
                 .values(
                     claimed_until=now + CLAIM_LIFE,
@@ -180,3 +193,11 @@ class Outbox:
     def _pause_s(self, attempts: int) -> float:
         full = min(_LONGEST_PAUSE_S, 5.0 * 2.0 ** min(attempts - 1, 20))
         return full * (1 - self.jitter() / 2)
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    """What was never tried is due at once, even if the clock was set back since it was written."""
+    return or_(
+        OutboxItem.due_at <= now,
+        and_(OutboxItem.due_at.is_not(None), OutboxItem.attempts == 0),
+    )

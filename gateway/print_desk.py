@@ -5,6 +5,9 @@ The record of a print job is written before the printer hears of it, and names t
 ``vendor_id`` has the printer asked for a job of that name before it is given one: an answer that
 was lost, or a process that died, prints nothing twice. While one process talks to the printer,
 others keep off.
+
+An order that is held while it is given to the printer is only looked for there: if the printer
+hasn't got it, it stays here.
 """
 
 import logging
@@ -50,6 +53,17 @@ _ORDER_STATUS: Final = {
 _ENDED_BADLY: Final = (PrintStatus.REJECTED, PrintStatus.CANCELLED)
 
 
+_WAY: Final = (OrderStatus.IN_PRODUCTION, OrderStatus.SHIPPED, OrderStatus.DELIVERED)
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """What the printer is to be given; without ``order`` it is only asked whether it has it."""
+
+    external_id: str
+    order: PrintOrder | None
+
+
 @dataclass(frozen=True)
 class PrintDesk:
     """Talks to the printer about orders. Methods block.
@@ -75,19 +89,26 @@ class PrintDesk:
             StepBusy: another process is about it.
             StepFailed: the printer refused the order, or can't be reached.
         """
-        wanted = self._claim(order_id)
-        if wanted is None:
+        claim = self._claim(order_id)
+        if claim is None:
             return
         try:
-            job = self.vendor.submit(wanted)
+            job = (
+                self.vendor.submit(claim.order)
+                if claim.order
+                else self.vendor.find(claim.external_id)
+            )
         except PrintRejected as error:
-            self._unclaim(wanted.external_id, PrintStatus.REJECTED)
+            self._unclaim(claim.external_id, PrintStatus.REJECTED)
             raise StepFailed(f"print_rejected: {error}") from None
         except PrintError as error:
             logger.warning("printer failed", extra={"order_id": order_id, "reason": str(error)})
-            self._unclaim(wanted.external_id, None)
+            self._unclaim(claim.external_id, None)
             pause = max(error.retry_after_s or 0.0, self.settle.total_seconds())
             raise StepFailed("printer_unavailable", again=True, pause_s=pause) from None
+        if job is None:
+            self._unclaim(claim.external_id, PrintStatus.CANCELLED)
+            raise StepBusy  # the next look holds it, or submits it if it was released
         self.heard(job)
 
     def heard(self, job: PrintJob) -> bool:
@@ -136,35 +157,43 @@ class PrintDesk:
         if job is not None:
             self.heard(job)
 
-    def _claim(self, order_id: str) -> PrintOrder | None:
-        """What to give to the printer; None if it has it already."""
+    def _claim(self, order_id: str) -> _Claim | None:
+        """The right to talk to the printer about an order; None if the printer has it."""
+        stop: Exception | None = None
+        claim: _Claim | None = None
         with writing(self.engine) as session:
             order = order_book.lock_order(session, order_id)
             if order is None or not order.status.is_working:
                 raise RunStopped
             now = self.clock.now()
-            if order.hold_reason is not None:
+            record = session.get(PrintJobRecord, external_id(order))
+            if order.hold_reason is not None and not (record and _may_be_there(record)):
                 order_book.hold(session, order, order.hold_reason, now, actor=order_book.SYSTEM)
-                stopped = True
+                stop = RunStopped()
             else:
-                stopped = False
                 record = self._record(session, order)
                 if record.vendor_id is not None:
-                    order_book.move(session, order, OrderStatus.IN_PRODUCTION, now, actor=_PRINTER)
-                    return None
-                if not self._is_free(session, record) or self._may_show_yet(record):
-                    raise StepBusy
-                wanted = self.print_order(session, order, record.external_id)
-                record.claimed_until = now + CLAIM_LIFE
-                record.claimed_by = self.process.executor_id
-                record.asked_at = now
-                record.attempts += 1
-                record.status = None
-                record.updated_at = now
-                order_book.move(session, order, OrderStatus.SUBMITTING, now)
-        if stopped:
-            raise RunStopped
-        return wanted
+                    self._advance(session, order, PrintStatus(record.status))
+                elif self._is_free(session, record) and not self._may_show_yet(record):
+                    claim = self._claimed(session, order, record)
+                else:
+                    stop = StepBusy()
+        if stop:
+            raise stop
+        return claim
+
+    def _claimed(self, session: Session, order: Order, record: PrintJobRecord) -> _Claim:
+        held = order.hold_reason is not None
+        wanted = None if held else self.print_order(session, order, record.external_id)
+        now = self.clock.now()
+        record.claimed_until = now + CLAIM_LIFE
+        record.claimed_by = self.process.executor_id
+        record.asked_at = now
+        record.attempts += 1
+        record.status = None
+        record.updated_at = now
+        order_book.move(session, order, OrderStatus.SUBMITTING, now)
+        return _Claim(record.external_id, wanted)
 
     def _is_free(self, session: Session, record: PrintJobRecord) -> bool:
         session.flush()
@@ -179,9 +208,12 @@ class PrintDesk:
 
     def _may_show_yet(self, record: PrintJobRecord) -> bool:
         """Whether the printer may have a job that its search doesn't show yet."""
-        if record.asked_at is None or record.status == PrintStatus.REJECTED:
+        now = self.clock.now()
+        if record.asked_at is None or record.status in _ENDED_BADLY:
             return False
-        return record.asked_at + self.settle > self.clock.now()
+        if record.asked_at > now:
+            record.asked_at = now  # the clock was set back: nobody knows how long ago it was
+        return record.asked_at + self.settle > now
 
     def _record(self, session: Session, order: Order) -> PrintJobRecord:
         """The job of the order's edition. What the printer gave up is a new edition."""
@@ -217,11 +249,23 @@ class PrintDesk:
             reason = f"printer_{job.status}" + (f": {job.message}" if job.message else "")
             order_book.park(session, order, Stage.SUBMIT, reason, now)
             return
-        after = _ORDER_STATUS[job.status]
-        if order.status is not after and after in TRANSITIONS[order.status]:
-            order_book.move(session, order, after, now, actor=_PRINTER)
+        self._advance(session, order, job.status)
+
+    def _advance(self, session: Session, order: Order, status: PrintStatus) -> None:
+        """Bring the order to where the printer has it, by way of what the printer didn't tell."""
+        way = _WAY[: _WAY.index(_ORDER_STATUS[status]) + 1]
+        if order.status.is_working:
+            way = (OrderStatus.SUBMITTING, *way)
+        for after in way:
+            if after in TRANSITIONS[order.status]:
+                order_book.move(session, order, after, self.clock.now(), actor=_PRINTER)
 
 
 def external_id(order: Order) -> str:
     """The name of the order's edition at the printer."""
     return f"{order.order_id}-{order.edition}"
+
+
+def _may_be_there(record: PrintJobRecord) -> bool:
+    """Whether the printer has the job, or may have it."""
+    return record.asked_at is not None and record.status not in _ENDED_BADLY

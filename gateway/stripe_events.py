@@ -21,7 +21,6 @@ from gateway.addresses import email_of, from_stripe
 from gateway.inbox import STRIPE, Message, NotYet, Unusable, wake
 from gateway.order_book import Lives, Payment
 from gateway.order_records import Checkout, Order, OrderEvent, PaymentState, Source
-from gateway.orders import Stage
 from gateway.ports import Clock
 from gateway.records import Preview, writing
 from gateway.shops import DEFAULT_SHOP
@@ -358,7 +357,4 @@ def _cancel(sql: Session, order: Order, now: datetime, *, lost: bool) -> None:
 
 def _settle(sql: Session, order: Order, now: datetime) -> None:
     """The money stays: the order goes on, and one that waited for the desk does so again."""
-    stage, reason = order.parked_stage, order.parked_reason
     order_book.dispute_settled(sql, order, won=True, now=now, actor=Source.STRIPE)
-    if stage and reason and order.parked_reason is None:
-        order_book.park(sql, order, Stage(stage), reason, now)

@@ -133,7 +133,7 @@ async function showResult(accepted) {
     ? `${preview.locked_pages_count} more pages in the book, for ${preview.purchase.price_formatted}.`
     : "";
   byId("result").hidden = ready.length === 0;
-  byId("buy").hidden = preview.status !== "completed";
+  byId("buy").hidden = preview.status !== "active";
   byId("buy").onclick = () => buy(accepted).catch((error) => complain(error.message));
 }
 

@@ -18,6 +18,7 @@ from gateway.inbox import (
     NotYet,
     Recorder,
     Unusable,
+    replay,
     wake,
 )
 from gateway.order_records import InboxItem
@@ -166,11 +167,11 @@ def test_a_person_has_it_handled_once_more(
     inbox.work_due()
     clock.move(days=30)
     handler.does = lambda: None
-    assert inbox.replay("stripe", "evt_1")
+    assert replay(inbox.engine, inbox.clock, "stripe", "evt_1")
     inbox.work_due()
     assert item(inbox).outcome == "done"
-    assert not inbox.replay("stripe", "evt_1"), "its body is gone"
-    assert not inbox.replay("stripe", "evt_9")
+    assert not replay(inbox.engine, inbox.clock, "stripe", "evt_1"), "its body is gone"
+    assert not replay(inbox.engine, inbox.clock, "stripe", "evt_9")
 
 
 def test_one_whose_subject_is_missing_waits_for_three_days(

@@ -63,6 +63,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("source", "message_id"),
     )
     with op.batch_alter_table("inbox") as table:
+        table.create_index("inbox_by_second_id", ["source", "second_id"])
+        table.create_index("inbox_by_shop", ["source", "shop_domain"])
         table.create_index("inbox_due", ["due_at"])
 
     op.create_table(
@@ -144,7 +146,7 @@ def upgrade() -> None:
         sa.Column("email", sa.String(length=320), nullable=True),
         sa.Column("address", sa.JSON(), nullable=True),
         sa.Column("status", sa.String(length=32), nullable=False),
-        sa.Column("hold_reason", sa.String(length=64), nullable=True),
+        sa.Column("holds", sa.JSON(), nullable=False),
         sa.Column("parked_stage", sa.String(length=16), nullable=True),
         sa.Column("parked_reason", sa.Text(), nullable=True),
         sa.Column("run", sa.Integer(), nullable=False),
