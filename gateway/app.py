@@ -37,7 +37,7 @@ from gateway.services import Services, rounds_of
 from gateway.upkeep import upkeep_of
 from gateway.version import gateway_version
 
-_MODULES = (
+ROUTE_MODULES = (
     status,
     storefront,
     uploads,
@@ -53,6 +53,8 @@ _MODULES = (
     health,
     pages,
 )
+"""What is served: each has ``routes`` and their ``operations``."""
+
 _BODY_BYTES = 256 * 1024
 _PHOTOS_AT_ONCE = 2
 
@@ -69,7 +71,7 @@ def create_app(services: Services, *, carry_orders: bool = False) -> Starlette:
     shopify_limit = (shopify_webhook.LARGEST_BODY, "body_too_large")
     limits = {uploads.PATH: uploads_limit} | dict.fromkeys(shopify_webhook.TOPICS, shopify_limit)
     app = Starlette(
-        routes=[route for module in _MODULES for route in module.routes],
+        routes=[route for module in ROUTE_MODULES for route in module.routes],
         middleware=[
             Middleware(Envelope, https=settings.public_url.scheme == "https"),
             Middleware(RateLimits, services=services),
@@ -88,7 +90,7 @@ def create_app(services: Services, *, carry_orders: bool = False) -> Starlette:
     app.state.health = health_check(services)
     app.state.photo_limiter = CapacityLimiter(_PHOTOS_AT_ONCE)
     app.state.openapi = document(
-        [operation for module in _MODULES for operation in module.operations],
+        [operation for module in ROUTE_MODULES for operation in module.operations],
         server_url=str(settings.public_url).rstrip("/"),
         version=gateway_version(),
     )

@@ -170,7 +170,7 @@ def move(
     orders.check(before, after)
     order.status = after
     order.updated_at = now
-    if after is OrderStatus.SHIPPED:
+    if after in (OrderStatus.SHIPPED, OrderStatus.DELIVERED) and order.shipped_at is None:
         order.shipped_at = now
     if not after.is_working:
         order.run_due_at = None

@@ -1,5 +1,6 @@
 """Names that leave a process stand in one place of the documentation each, and all of them do."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -7,11 +8,13 @@ import pytest
 
 from contract.errors import ErrorCode
 from contract.result import HealthReport, PageTimings
+from gateway.addresses import ADDRESS_INCOMPLETE, ADDRESS_MISSING, ADDRESS_TOO_LONG
+from gateway.app import ROUTE_MODULES
 from gateway.errors import PROBLEMS
-from gateway.http import files, health, pages, runpod_webhooks, status, storefront, uploads
 from gateway.settings import Settings
 from handler import settings as worker_settings
 from sandbox.control_plane.settings import ENVIRONMENT
+from sandbox.stripe_stand_in.settings import ENVIRONMENT as STRIPE_ENVIRONMENT
 
 ROOT = Path(__file__).resolve().parent.parent
 API = (ROOT / "docs" / "api.md").read_text()
@@ -68,8 +71,7 @@ def test_every_field_of_a_health_report_is_explained() -> None:
 
 
 def test_every_described_route_is_in_the_tour() -> None:
-    modules = (storefront, status, uploads, files, runpod_webhooks, health, pages)
-    for operation in (operation for module in modules for operation in module.operations):
+    for operation in (each for module in ROUTE_MODULES for each in module.operations):
         if operation.method == "head":
             continue
         path = re.sub(r"{(\w+):\w+}", r"{\1}", operation.path)
@@ -92,8 +94,10 @@ def test_every_variable_of_the_object_store_is_documented() -> None:
     assert set(first_column(section(CONFIGURATION, "Object store"))) == S3
 
 
-def test_every_variable_of_the_stand_in_is_documented_and_no_other() -> None:
+def test_every_variable_of_the_stand_ins_is_documented_and_no_other() -> None:
     assert set(first_column(section(CONFIGURATION, "RunPod's stand-in"))) == set(ENVIRONMENT)
+    of_stripe = set(first_column(section(CONFIGURATION, "Stripe's stand-in")))
+    assert of_stripe == set(STRIPE_ENVIRONMENT)
 
 
 @pytest.mark.parametrize("page", [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md"])
@@ -107,6 +111,27 @@ def test_links_into_pages_lead_to_a_heading(page: Path) -> None:
     for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", page.read_text()):
         linked = page.parent / target if target else page
         assert anchor in anchors(linked.read_text()), f"{page.name} links to {target}#{anchor}"
+
+
+def reasons_in(source: Path) -> set[str]:
+    """The reasons for which steps fail, as far as they stand in the code as text."""
+    found = set()
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "StepFailed":
+            given = node.args[0]
+            if isinstance(given, ast.JoinedStr):
+                given = given.values[0]
+            if isinstance(given, ast.Constant):
+                found.add(str(given.value).partition(":")[0])
+    return found
+
+
+def test_every_reason_for_which_an_order_is_parked_is_documented() -> None:
+    reasons = set().union(*map(reasons_in, (ROOT / "gateway").glob("*.py")))
+    assert "print_rejected" in reasons
+    rows = re.findall(r"^\| ([^|]+) \|", section(OPERATIONS, "When an order needs"), re.MULTILINE)
+    documented = {code for row in rows for code in re.findall(r"`([a-z_]+)`", row)}
+    assert reasons | {ADDRESS_INCOMPLETE, ADDRESS_MISSING, ADDRESS_TOO_LONG} <= documented
 
 
 def test_the_readme_shows_the_two_commands_first() -> None:
