@@ -202,6 +202,7 @@ def _content(
         pages=pages,
         cover=CoverContent(
             picture=pictures[book.cover_page - 1],
+            back_picture=pictures[len(pictures) // 2],
             title_box=_box(book.cover_title_box),
             blurb=words.blurb,
         ),

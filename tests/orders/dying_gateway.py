@@ -1,7 +1,8 @@
 """A gateway that kills itself: before or after a step, or inside of it.
 
 DIE_AT of ``tests.orders.launcher`` is ``<stage>:before``, ``<stage>:after`` (the step is done, and
-nobody has written that down), or ``printer:after``, ``mail:after``, ``store:<n>`` (inside the steps that use them).
+nobody has written that down), or ``printer:after``, ``mail:after``, ``store:<n>`` (inside the steps
+that use them).
 """
 
 import os

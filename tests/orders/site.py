@@ -20,10 +20,10 @@ from gateway.ids import new_id
 from gateway.order_book import Lives
 from gateway.order_records import Order, OrderEvent, OutboxItem, PrintJobRecord
 from gateway.orders import OrderStatus
+from gateway.ports import ObjectStore
 from gateway.records import Job, Photo, reading, writing
 from sandbox.control_plane.worker_api import worker_environ
 from sandbox.supervisor import Process, Supervisor
-from gateway.ports import ObjectStore
 from storage.open import open_store
 from tests.gateway.conftest import FACE_MODEL
 from tests.gateway.order_stage import payment
@@ -171,9 +171,7 @@ class Site:
         """How often RunPod didn't take a job of the order."""
         with reading(self.engine) as session:
             further = session.scalar(
-                select(func.sum(Job.dispatch - 1)).where(
-                    Job.order_id == order_id, Job.dispatch > 0
-                )
+                select(func.sum(Job.dispatch - 1)).where(Job.order_id == order_id, Job.dispatch > 0)
             )
             return int(further or 0)
 

@@ -85,11 +85,11 @@ class MailServer:
         """The Message-IDs of the letters that came about an order, before the @."""
         return sorted(letter for letter in self.taken if order_id in letter)
 
-    async def handle_DATA(self, server: Any, session: Session, envelope: Envelope) -> str:  # noqa: N802, ARG002  # the library's name
+    async def handle_DATA(self, server: Any, session: Session, envelope: Envelope) -> str:  # noqa: N802  # the library's name
         """Take a letter."""
         assert isinstance(envelope.content, bytes)
         letter = message_from_bytes(envelope.content, policy=policy.default)
-        self.taken.append(letter["Message-ID"].strip("<>").partition("@")[0])
+        self.taken.append(letter["Message-ID"].strip().strip("<>").partition("@")[0])
         return "250 OK"
 
     def start(self) -> None:

@@ -12,6 +12,7 @@ from standardwebhooks import Webhook
 from sandbox.control_plane.settings import Settings
 from sandbox.secrets_file import InvalidSecrets, load_or_create
 from sandbox.stack import Stack, StackRunning
+from sandbox.stripe_stand_in.settings import Settings as StripeSettings
 from sandbox.supervisor import Process
 
 WORKER_VARIABLES = {
@@ -49,6 +50,13 @@ GATEWAY_VARIABLES = {
     "CALLBACK_SECRET",
     "FACE_MODEL_PATH",
     "FACE_MIN_AREA_PERCENT",
+    "STRIPE_API_URL",
+    "STRIPE_API_KEY",
+    "STRIPE_WEBHOOK_SECRETS",
+    "ALLOW_TEST_PAYMENTS",
+    "PRINT_PROFILE",
+    "PRINT_DROP_DIR",
+    "MAIL_OUTBOX_DIR",
 }
 
 
@@ -58,11 +66,11 @@ def processes(tmp_path: Path, **changes: Any) -> dict[str, Process]:
     return {process.name: process for process in stack.processes()}
 
 
-def test_it_has_a_control_plane_its_workers_and_a_gateway(tmp_path: Path) -> None:
+def test_it_has_the_stand_ins_the_workers_and_a_gateway(tmp_path: Path) -> None:
     found = processes(tmp_path, workers=2)
-    assert list(found) == ["control-plane", "worker-1", "worker-2", "gateway"]
-    assert [process.stage for process in found.values()] == [0, 1, 1, 1]
-    assert [process.restart for process in found.values()] == [False, True, True, True]
+    assert list(found) == ["control-plane", "stripe", "worker-1", "worker-2", "gateway"]
+    assert [process.stage for process in found.values()] == [0, 0, 1, 1, 1]
+    assert [process.restart for process in found.values()] == [False, False, True, True, True]
 
 
 def test_the_worker_gets_the_variables_it_needs(tmp_path: Path) -> None:
@@ -92,6 +100,17 @@ def test_the_control_plane_takes_the_keys_that_the_others_send(tmp_path: Path) -
     assert settings.endpoint_id == found["worker-1"].env["RUNPOD_ENDPOINT_ID"]
 
 
+def test_stripes_stand_in_and_the_gateway_know_each_other(tmp_path: Path) -> None:
+    found = processes(tmp_path)
+    settings = StripeSettings.from_environment(found["stripe"].env)
+    env = found["gateway"].env
+    assert settings.api_key == env["STRIPE_API_KEY"]
+    assert settings.api_key.startswith("sk_test_")
+    assert settings.webhook_secret == env["STRIPE_WEBHOOK_SECRETS"]
+    assert settings.webhook_url == f"{env['PUBLIC_URL']}/webhooks/stripe"
+    assert found["stripe"].ready_url == f"{env['STRIPE_API_URL']}/ready"
+
+
 def test_nothing_of_the_developers_own_accounts_gets_in(tmp_path: Path) -> None:
     found = processes(tmp_path)
     assert all("real" not in process.env.values() for process in found.values())
@@ -100,7 +119,8 @@ def test_nothing_of_the_developers_own_accounts_gets_in(tmp_path: Path) -> None:
 
 def test_comfyui_lies_where_the_caller_says(tmp_path: Path) -> None:
     def path_for(environ: dict[str, str], **changes: Any) -> str:
-        return Stack(tmp_path, environ, **changes).processes()[1].env["COMFYUI_PATH"]
+        found = Stack(tmp_path, environ, **changes).processes()
+        return next(process.env for process in found if process.name == "worker-1")["COMFYUI_PATH"]
 
     assert path_for({}).endswith("build/comfyui")
     assert path_for({"COMFYUI_PATH": "/opt/comfyui"}) == "/opt/comfyui"
@@ -120,7 +140,19 @@ def test_secrets_are_private_and_survive_a_restart(tmp_path: Path) -> None:
     assert first not in repr(load_or_create(path))
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", "not json"])
+def test_secrets_of_an_earlier_version_stay_and_new_ones_join_them(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    load_or_create(path)
+    before = json.loads(path.read_text())
+    stripe_key = before.pop("stripe_key")
+    path.write_text(json.dumps(before))
+    after = load_or_create(path)
+    assert after.app_secret == before["app_secret"]
+    assert after.stripe_key not in ("", stripe_key)
+    assert load_or_create(path) == after
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", "not json", '{"another": "file"}'])
 def test_a_damaged_secrets_file_is_named(tmp_path: Path, content: str) -> None:
     path = tmp_path / "secrets.json"
     path.write_text(content)

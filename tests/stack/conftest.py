@@ -1,6 +1,7 @@
 """The whole system as processes: RunPod's stand-in, a worker with ComfyUI, the gateway."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -42,6 +43,8 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     )
     with stack.up() as supervisor:
         yield System(stack, supervisor)
+    for name in ("store", "print_jobs"):  # hundreds of megabytes; pytest keeps the rest for a while
+        shutil.rmtree(stack.state / name)
 
 
 @pytest.fixture
