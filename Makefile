@@ -21,7 +21,7 @@ help:  ## this list
 
 setup: $(BUILD)/.installed/python $(BUILD)/.installed/parts $(BUILD)/.installed/books  ## everything that the other targets need
 
-demo: setup  ## one photo in, three personalised pages out (PHOTO=path takes another photo)
+demo: setup  ## one photo in; three personalised pages, a payment, and a printed book out (PHOTO=path takes another photo)
 	$(BIN)/python -m sandbox demo $(if $(PHOTO),--photo "$(PHOTO)")
 
 up: setup  ## start the whole system and keep it running

@@ -52,7 +52,8 @@ class Measured:
 
 @contextmanager
 def _site(folder: Path, database_url: str) -> Iterator[Site]:
-    with running_site(folder, BOOKS) as (supervisor, environ, ports):
+    store = {"OBJECT_STORE_URL": f"file://{folder}/store"}
+    with running_site(folder, BOOKS, store) as base:
         engine = open_engine(database_url)
         upgrade(engine)
         own = {
@@ -61,7 +62,7 @@ def _site(folder: Path, database_url: str) -> Iterator[Site]:
             "RATE_PREVIEWS": "off",
             "LOG_LEVEL": "WARNING",
         }
-        site = Site(folder, supervisor, {**environ, **own}, ports, database_url, engine)
+        site = Site(folder, {**base.environ, **own}, base.ports, database_url, engine)
         try:
             yield site
         finally:
@@ -73,7 +74,7 @@ def _measure(database: str, database_url: str, folder: Path, orders: int) -> Mea
         gateway = site.start()
         previews = [site.preview() for _ in range(orders)]
         gateway.kill()  # nothing is carried while the orders are being paid
-        paid = [site.pay(preview, f"cs_{number}") for number, preview in enumerate(previews)]
+        paid = [site.pay(preview) for preview in previews]
         began = time.monotonic()
         site.start()
         for order_id in paid:

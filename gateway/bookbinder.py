@@ -90,14 +90,18 @@ class Contents:
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-def words_of(book: Book, child_name: str) -> Words:
-    """Return what is set in ``book`` for a child of that name."""
+DRAFT_NOTE: Final = "This is a draft, painted by a simplified process to show the idea."
+"""What the imprint of a book in the draft look says, too."""
+
+
+def words_of(book: Book, child_name: str, *, draft: bool) -> Words:
+    """Return what is set in ``book`` for a child of that name. A draft is called one."""
     return Words(
         title=book.title_for(child_name),
         language=book.language,
         texts=tuple(page.text_for(child_name) for page in book.pages),
         blurb=book.blurb_for(child_name),
-        imprint=book.imprint,
+        imprint=f"{book.imprint}\n{DRAFT_NOTE}" if draft else book.imprint,
     )
 
 
@@ -120,7 +124,7 @@ class Bookbinder:
             StepFailed: a text doesn't fit, or a character can't be printed.
         """
         with _translated():
-            words = words_of(book, child_name)
+            words = words_of(book, child_name, draft=True)
             nowhere = [Picture("none", _no_picture)] * len(book.pages)
             content = _content(book, words, nowhere, datetime.min)
             check_texts(content, self.profiles[profile_id], self.fonts)

@@ -217,6 +217,8 @@ class Fulfilment:
 
     def park(self, stage: Stage, order_id: str, reason: str) -> None:
         """Leave the order to the desk."""
+        facts = {"order_id": order_id, "stage": stage, "reason": reason}
+        logger.warning("order parked", extra=facts)
         with writing(self.engine) as session:
             order = order_book.lock_order(session, order_id)
             assert order is not None

@@ -214,7 +214,7 @@ class Steps:
             order_id=order.order_id,
             book=book,
             profile=self._profile(order),
-            words=words_of(book, preview.child_name),
+            words=words_of(book, preview.child_name, draft=_rendering(order).is_draft),
             sheets=tuple(map(_sheet, painted, printed)),
             made_at=order.paid_at,
         )

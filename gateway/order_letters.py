@@ -8,7 +8,7 @@ from sqlalchemy import Engine, select
 from books.model import Book
 from gateway import order_book
 from gateway.mail_letters import Letter, LetterFacts, letter
-from gateway.order_records import Order, PrintJobRecord
+from gateway.order_records import Order, PrintJobRecord, Source
 from gateway.ports import Mail
 from gateway.records import Preview, reading
 from gateway.shops import Shop
@@ -47,7 +47,7 @@ class OrderLetters:
             to=order.email,
             child_name=child_name,
             title=title,
-            order_number=order.source_order,
+            order_number=_number(order),
             shop_name=shop.name if shop else "Foxetales",
             order_url=self.order_url(order) if preview else "",
             download_url=self.download_url(order) if order.files else "",
@@ -60,3 +60,11 @@ class OrderLetters:
         if preview is None or preview.erased_at is not None:
             return "your child", "your book"
         return preview.child_name, self.book(preview.book_id).title_for(preview.child_name)
+
+
+def _number(order: Order) -> str:
+    """The order's number for a person: the shop's own, or the beginning of ours where the payment
+    provider only has a long secret-looking one."""
+    if order.source is Source.SHOPIFY:
+        return order.source_order
+    return order.order_id[:8].upper()

@@ -167,12 +167,13 @@ class PrintDesk:
                 raise RunStopped
             now = self.clock.now()
             record = session.get(PrintJobRecord, external_id(order))
-            if order.hold_reason is not None and not (record and _may_be_there(record)):
-                order_book.hold(session, order, order.hold_reason, now, actor=order_book.SYSTEM)
+            if order.holds and not (record and _may_be_there(record)):
+                order_book.hold(session, order, order.holds[0], now, actor=order_book.SYSTEM)
                 stop = RunStopped()
             else:
                 record = self._record(session, order)
                 if record.vendor_id is not None:
+                    assert record.status is not None  # it came with the id
                     self._advance(session, order, PrintStatus(record.status))
                 elif self._is_free(session, record) and not self._may_show_yet(record):
                     claim = self._claimed(session, order, record)
@@ -183,8 +184,7 @@ class PrintDesk:
         return claim
 
     def _claimed(self, session: Session, order: Order, record: PrintJobRecord) -> _Claim:
-        held = order.hold_reason is not None
-        wanted = None if held else self.print_order(session, order, record.external_id)
+        wanted = None if order.holds else self.print_order(session, order, record.external_id)
         now = self.clock.now()
         record.claimed_until = now + CLAIM_LIFE
         record.claimed_by = self.process.executor_id

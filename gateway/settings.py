@@ -113,6 +113,14 @@ def _countries(value: object) -> object:
     return codes
 
 
+def _no_drafts(url: HttpUrl, info: ValidationInfo) -> HttpUrl:
+    drafts = info.data.get("page_look") is Look.DRAFT
+    if drafts and info.data.get("print_vendor") == "lulu" and url.host == _LULU.host:
+        raise ValueError("drafts aren't printed for money: PAGE_LOOK=final, or Lulu's sandbox")
+    return url
+
+
+_LULU = HttpUrl("https://api.lulu.com")
 _NOBODY = "Foxetales <books@foxetales.invalid>"
 _WEB = r"^https?://\S+$"
 
@@ -205,8 +213,8 @@ class Settings(BaseModel):
     print_drop_dir: Path = Field(
         default=_REPOSITORY / "out" / "print_jobs", description="Where print jobs are dropped."
     )
-    lulu_api_url: HttpUrl = Field(
-        default=HttpUrl("https://api.lulu.com"), description="Lulu's API, or its sandbox."
+    lulu_api_url: Annotated[HttpUrl, AfterValidator(_no_drafts)] = Field(
+        default=_LULU, validate_default=True, description="Lulu's API, or its sandbox."
     )
     lulu_client_key: Annotated[SecretStr | None, _needed_with("print_vendor", "lulu")] = Field(
         default=None, validate_default=True, description="Lulu client key."

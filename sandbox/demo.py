@@ -9,6 +9,8 @@ import hashlib
 import io
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -23,6 +25,7 @@ from sandbox.contact_sheet import contact_sheet
 from sandbox.demo_order import BoughtBook, buy, collect, follow, remove_earlier
 from sandbox.shop_client import DemoFailed, Stopwatch, checked, progress_bar
 from sandbox.stack import Stack
+from sandbox.supervisor import Supervisor
 from storage.open import open_store
 
 CHILD = "Eileen"
@@ -52,13 +55,14 @@ def run_demo(stack: Stack, *, photo: Path | None, out: Path, console: Console) -
     started = time.monotonic()
     console.print("Starting stand-ins for RunPod and Stripe, a worker with ComfyUI, the gateway …")
     with (
-        stack.up(notify=console.log),
+        stack.up(notify=console.log) as supervisor,
         httpx.Client(base_url=stack.gateway_url, timeout=60) as client,
     ):
         watch.add("start", time.monotonic() - started)
         preview = _make_preview(client, picture, watch, console)
         pages = _collect_pages(client, stack, preview, out, watch)
-        book = _buy(client, stack, preview, out, watch, console)
+        with _telling_why(supervisor):
+            book = _buy(client, stack, preview, out, watch, console)
         stopping = time.monotonic()
     watch.add("stop", time.monotonic() - stopping)
     watch.add("all", time.monotonic() - started)
@@ -81,6 +85,16 @@ class Page:
 
     png: bytes
     report: dict[str, Any]
+
+
+@contextmanager
+def _telling_why(supervisor: Supervisor) -> Iterator[None]:
+    """Add the gateway's log to what failed: its file goes with the state folder."""
+    try:
+        yield
+    except DemoFailed as error:
+        log = supervisor.tail("gateway")
+        raise DemoFailed(f"{error}\nThe gateway's log ends:\n{log}") from error
 
 
 def _make_room(out: Path) -> None:

@@ -94,7 +94,7 @@ def follow(
             if order["status"] == "printing":
                 return order
             if order["status"] not in _OUR_WORK:
-                raise DemoFailed(f"the order is {order['status']}; the gateway's log says why")
+                raise DemoFailed(f"the order is {order['status']}: nobody works on it")
             time.sleep(_LOOK_EVERY_S)
     raise DemoFailed(f"the book wasn't with the printer within {ORDER_PATIENCE_S:.0f} s")
 

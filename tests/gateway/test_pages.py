@@ -44,8 +44,9 @@ def test_links_within_a_page_lead_somewhere(client: TestClient, path: str) -> No
     assert set(re.findall(r'href="#([^"]+)"', html)) <= ids
 
 
-def test_the_script_finds_its_elements(client: TestClient) -> None:
-    html, script = client.get("/").text, client.get("/static/home.js").text
+@pytest.mark.parametrize("name", ["home", "bought"])
+def test_the_scripts_find_their_elements(client: TestClient, name: str) -> None:
+    html, script = client.get("/").text, client.get(f"/static/{name}.js").text
     ids = set(re.findall(r'id="([^"]+)"', html))
     assert set(re.findall(r'byId\("([^"]+)"\)', script)) <= ids
 

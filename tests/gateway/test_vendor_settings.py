@@ -92,3 +92,10 @@ def test_lulu_signs_by_the_client_secret_unless_told_otherwise(environ: dict[str
 def test_secrets_arent_shown(environ: dict[str, str]) -> None:
     shown = repr(Settings.from_environ(environ | SMTP | RESEND | LULU))
     assert "hunter2" not in shown
+
+
+def test_drafts_go_to_lulus_sandbox_only(environ: dict[str, str]) -> None:
+    drafts = environ | LULU | {"PAGE_LOOK": "draft"}
+    with pytest.raises(SettingsError, match="LULU_API_URL"):
+        Settings.from_environ(drafts)
+    Settings.from_environ(drafts | {"LULU_API_URL": "https://api.sandbox.lulu.com"})

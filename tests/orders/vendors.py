@@ -95,12 +95,12 @@ class MailServer:
     def start(self) -> None:
         """Take letters."""
         self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
-        self._controller.start()  # type: ignore[no-untyped-call]  # unannotated there
+        self._controller.start()
 
     def stop(self) -> None:
         """Be away."""
         if self._controller is not None:
-            self._controller.stop()  # type: ignore[no-untyped-call]
+            self._controller.stop()
             self._controller = None
 
 

@@ -44,7 +44,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     with stack.up() as supervisor:
         yield System(stack, supervisor)
     for name in ("store", "print_jobs"):  # hundreds of megabytes; pytest keeps the rest for a while
-        shutil.rmtree(stack.state / name)
+        shutil.rmtree(stack.state / name, ignore_errors=True)
 
 
 @pytest.fixture

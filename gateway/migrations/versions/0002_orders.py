@@ -312,5 +312,5 @@ def upgrade() -> None:
 
     op.execute(
         "INSERT INTO shops (shop_id, name, approval, created_at) "
-        "VALUES ('default', 'Default shop', false, CURRENT_TIMESTAMP)"
+        "VALUES ('default', 'Foxetales', false, CURRENT_TIMESTAMP)"
     )
