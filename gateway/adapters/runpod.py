@@ -1,13 +1,12 @@
 """RunPod's public API for one serverless endpoint: ``{api}/{endpoint id}/run`` and siblings."""
 
-import email.utils
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
 from contract.job import PagesJob
+from gateway.adapters.retry_after import retry_after_s
 from gateway.ports import EndpointError, EndpointJob, EndpointRejected, EndpointState
 
 _REJECTED = frozenset({400, 401, 403, 404, 413, 422})
@@ -103,7 +102,7 @@ class RunpodEndpoint:
         if answer.status_code in _REJECTED:
             raise EndpointRejected(f"RunPod answered {answer.status_code}")
         if not answer.is_success:
-            raise EndpointError(f"RunPod answered {answer.status_code}", _retry_after_s(answer))
+            raise EndpointError(f"RunPod answered {answer.status_code}", retry_after_s(answer))
         return _object(answer)
 
 
@@ -115,19 +114,3 @@ def _object(answer: httpx.Response) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise EndpointError("RunPod's answer is no JSON object")
     return document
-
-
-def _retry_after_s(answer: httpx.Response) -> float | None:
-    """Seconds from a Retry-After header, which holds seconds or an HTTP date (RFC 9110)."""
-    value = answer.headers.get("retry-after", "").strip()
-    if not value:
-        return None
-    if value.isascii() and value.isdigit():
-        return float(value[:6])
-    try:
-        moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        return None
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

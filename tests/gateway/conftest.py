@@ -31,6 +31,7 @@ from tests.gateway.fakes import (
     FakePrinter,
     MovableClock,
 )
+from tests.gateway.order_stage import OrderStage
 from tests.gateway.rendering import Stage
 from tests.servers import PostgresServer
 
@@ -241,3 +242,11 @@ def stage(services: Services, endpoint: FakeEndpoint) -> Stage:
         create_app(services), base_url="http://gateway.test", raise_server_exceptions=False
     )
     return Stage(services, endpoint, client)
+
+
+@pytest.fixture
+def orders(
+    stage: Stage, endpoint: FakeEndpoint, mailer: FakeMailer, courier: FakeCourier
+) -> OrderStage:
+    """Paid orders moved by hand."""
+    return OrderStage(stage, endpoint, mailer, courier)

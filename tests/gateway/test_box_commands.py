@@ -7,9 +7,8 @@ from sqlalchemy import Engine
 
 from gateway.commands import NoSuchMessage, parser
 from gateway.inbox import Inbox, Message, Unusable
-from tests.gateway.fakes import FakeCourier, FakeEndpoint, FakeMailer, MovableClock
+from tests.gateway.fakes import FakeMailer, MovableClock
 from tests.gateway.order_stage import OrderStage
-from tests.gateway.rendering import Stage as RenderStage
 
 
 def command(engine: Engine, clock: MovableClock, *arguments: str) -> str:
@@ -44,14 +43,8 @@ def test_a_message_that_was_given_up_is_listed_and_handled_again(
 
 
 def test_a_letter_that_did_not_leave_is_listed_and_sent_again(
-    stage: RenderStage,
-    endpoint: FakeEndpoint,
-    mailer: FakeMailer,
-    courier: FakeCourier,
-    engine: Engine,
-    clock: MovableClock,
+    orders: OrderStage, mailer: FakeMailer, engine: Engine, clock: MovableClock
 ) -> None:
-    orders = OrderStage(stage, endpoint, mailer, courier)
     order_id = orders.pay(orders.preview().preview_id)
     mailer.fail_with = RuntimeError("away")
     orders.services.orders.outbox.send_due()

@@ -19,7 +19,6 @@ from gateway.records import Job, Page, Photo, reading, writing
 from gateway.shops import change_shop
 from tests.gateway.clerk import Clerk, audit
 from tests.gateway.fakes import (
-    FakeCourier,
     FakeEndpoint,
     FakeMailer,
     FakePrinter,
@@ -29,13 +28,6 @@ from tests.gateway.order_stage import OrderStage
 from tests.gateway.rendering import Stage
 
 SUBMITTING = OrderStep.SUBMIT
-
-
-@pytest.fixture
-def orders(
-    stage: Stage, endpoint: FakeEndpoint, mailer: FakeMailer, courier: FakeCourier
-) -> OrderStage:
-    return OrderStage(stage, endpoint, mailer, courier)
 
 
 @pytest.fixture

@@ -8,16 +8,9 @@ from gateway.download_links import DownloadLinks
 from gateway.order_records import Order
 from gateway.orders import Stage as OrderStep
 from gateway.records import writing
-from tests.gateway.fakes import FakeCourier, FakeEndpoint, FakeMailer, MovableClock
+from tests.gateway.fakes import MovableClock
 from tests.gateway.order_stage import OrderStage
-from tests.gateway.rendering import Job, Stage
-
-
-@pytest.fixture
-def orders(
-    stage: Stage, endpoint: FakeEndpoint, mailer: FakeMailer, courier: FakeCourier
-) -> OrderStage:
-    return OrderStage(stage, endpoint, mailer, courier)
+from tests.gateway.rendering import Job
 
 
 @pytest.fixture

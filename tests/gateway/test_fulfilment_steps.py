@@ -17,18 +17,11 @@ from gateway.ports import MailError, PrintError, PrintJob, PrintOrder, PrintReje
 from gateway.records import reading
 from gateway.run_errors import StepBusy, StepFailed
 from gateway.shops import change_shop
-from tests.gateway.fakes import FakeCourier, FakeEndpoint, FakeMailer, FakePrinter, MovableClock
+from tests.gateway.fakes import FakePrinter, MovableClock
 from tests.gateway.order_stage import OrderStage, coarse
 from tests.gateway.rendering import Stage as RenderStage
 
 PAGES = 35
-
-
-@pytest.fixture
-def orders(
-    stage: RenderStage, endpoint: FakeEndpoint, mailer: FakeMailer, courier: FakeCourier
-) -> OrderStage:
-    return OrderStage(stage, endpoint, mailer, courier)
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from gateway.parent_orders import ParentStatus
 from gateway.ports import PrintJob, PrintStatus
 from gateway.records import Preview, writing
 from gateway.shops import change_shop
-from tests.gateway.fakes import FakeCourier, FakeEndpoint, FakeMailer, MovableClock
+from tests.gateway.fakes import MovableClock
 from tests.gateway.order_stage import OrderStage
-from tests.gateway.rendering import Job, Stage
+from tests.gateway.rendering import Job
 
 SHOPIFY_SECRET = "shpss_0123456789abcdef0123456789abcdef"
 
@@ -28,13 +28,6 @@ SHOPIFY_SECRET = "shpss_0123456789abcdef0123456789abcdef"
 @pytest.fixture
 def environ(environ: dict[str, str]) -> dict[str, str]:
     return {**environ, "SHOPIFY_CLIENT_SECRETS": SHOPIFY_SECRET}
-
-
-@pytest.fixture
-def orders(
-    stage: Stage, endpoint: FakeEndpoint, mailer: FakeMailer, courier: FakeCourier
-) -> OrderStage:
-    return OrderStage(stage, endpoint, mailer, courier)
 
 
 def see(orders: OrderStage, job: Job, order_id: str) -> Any:

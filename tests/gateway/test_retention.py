@@ -5,7 +5,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import func, select
 
 from contract.keys import embedding_key, photo_key
@@ -19,35 +18,12 @@ from gateway.retention import sweep
 from gateway.services import Services
 from storage.errors import StoreUnavailable
 from storage.folder import FolderStore
-from tests.gateway.fakes import FakeCourier, FakeEndpoint, FakeMailer, MovableClock
+from tests.gateway.fakes import MovableClock
+from tests.gateway.kept import files, give_photo
 from tests.gateway.order_stage import OrderStage
 from tests.gateway.rendering import Job as Asked
-from tests.gateway.rendering import Stage
 
 DATABASES = ("sqlite", "postgresql")
-
-
-@pytest.fixture
-def orders(
-    stage: Stage, endpoint: FakeEndpoint, mailer: FakeMailer, courier: FakeCourier
-) -> OrderStage:
-    return OrderStage(stage, endpoint, mailer, courier)
-
-
-def files(tmp_path: Path) -> list[str]:
-    """What lies in the store, but for the books' own art."""
-    root = tmp_path / "objects"
-    found = (path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
-    return sorted(key for key in found if not key.startswith("templates/"))
-
-
-def give_photo(services: Services, job: Asked) -> str:
-    """Put the photo of a preview and its embedding into the store, as they lie there in life."""
-    with reading(services.engine) as session:
-        photo_id = session.get_one(Preview, job.preview_id).photo_id
-    services.store.put(photo_key(photo_id), b"a photo", "image/jpeg")
-    services.store.put(embedding_key(photo_id), b"a face", "application/octet-stream")
-    return photo_id
 
 
 def removals(services: Services) -> list[tuple[str, str, str, int]]:

@@ -3,14 +3,12 @@
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import anyio
 import httpx
 import pytest
-import uvicorn
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -18,44 +16,13 @@ from contract.signing import sign
 from gateway.app import create_app
 from gateway.services import Services
 from gateway.status_board import StatusBoard
+from tests.gateway.live_server import served
 from tests.gateway.rendering import Job, Stage, progress, result
-
-
-class Server(uvicorn.Server):
-    """Says when it listens, and on which port."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = threading.Event()
-
-    async def startup(self, sockets: Any = None) -> None:
-        await super().startup(sockets)
-        self.listening.set()
-
-    @property
-    def port(self) -> int:
-        return int(self.servers[0].sockets[0].getsockname()[1])
-
-
-@contextmanager
-def served(services: Services) -> Iterator[str]:
-    config = uvicorn.Config(
-        create_app(services), port=0, log_config=None, access_log=False, timeout_graceful_shutdown=2
-    )
-    server = Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    assert server.listening.wait(10)
-    try:
-        yield f"http://127.0.0.1:{server.port}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
 
 
 @pytest.fixture
 def url(services: Services) -> Iterator[str]:
-    with served(services) as url:
+    with served(create_app(services)) as url:
         yield url
 
 

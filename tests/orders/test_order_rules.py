@@ -357,7 +357,7 @@ def test_an_orders_rules_hold_whatever_happens() -> None:
     run_state_machine_as_test(
         OrderRules,
         settings=settings(
-            max_examples=120,
+            max_examples=80,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),
