@@ -45,6 +45,7 @@ bench: setup  ## the benchmarks: tables on the screen, JSON in out/benchmarks/
 	$(BIN)/python -m benchmarks.identity_cache
 	$(BIN)/python -m benchmarks.identity_once
 	$(BIN)/python -m benchmarks.pdf
+	$(BIN)/python -m benchmarks.webhooks
 
 constraints: setup  ## rewrite constraints.txt from what is installed
 	{ sed '/^# Everything else/q' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable \

@@ -15,6 +15,7 @@ import httpx
 from sqlalchemy import Engine, func, select
 
 from contract.signing import new_secret
+from contract.status import JobStatus
 from gateway import order_book
 from gateway.ids import new_id
 from gateway.order_book import Lives
@@ -134,6 +135,17 @@ class Site:
         assert answer.status_code == 202, answer.text
         preview_id: str = answer.json()["preview_id"]
         return preview_id
+
+    def painted_preview(self) -> str:
+        """A preview whose pages are there."""
+        preview_id = self.preview()
+        eventually(lambda: self._is_painted(preview_id))
+        return preview_id
+
+    def _is_painted(self, preview_id: str) -> bool:
+        with reading(self.engine) as session:
+            jobs = select(Job.status).where(Job.preview_id == preview_id)
+            return set(session.scalars(jobs)) == {JobStatus.COMPLETED}
 
     def pay(self, preview_id: str) -> str:
         """Record a payment, as a webhook does; return the order's id."""
