@@ -18,6 +18,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from books.model import Book
 from contract.status import PageStatus
 from gateway.catalogue import Catalogue
 from gateway.errors import Problem
@@ -26,6 +27,7 @@ from gateway.inbox import Inbox, Message
 from gateway.order_records import Checkout, Order, Source
 from gateway.ports import Clock, Payments, PaymentsError, Sale
 from gateway.records import AS_PAINTED, Page, Preview, reading, writing
+from gateway.run_errors import StepFailed
 from gateway.stripe_events import Event, PaidSession, StripeEvents, message_of
 
 logger = logging.getLogger(__name__)
@@ -61,12 +63,16 @@ class Bought:
 
 @dataclass(frozen=True)
 class Till:
-    """Takes payments through ``payments``; without it, nothing can be bought. Methods block."""
+    """Takes payments through ``payments``; without it, nothing can be bought. Methods block.
+
+    ``check_printable`` raises StepFailed if a book can't be printed for a child of that name.
+    """
 
     engine: Engine
     clock: Clock
     books: Catalogue
     events: StripeEvents
+    check_printable: Callable[[Book, str], None]
     payments: Payments | None
 
     def open(
@@ -78,6 +84,7 @@ class Till:
 
         Raises:
             Problem: ``preview_unknown``; ``preview_not_ready`` while pictures are missing;
+                ``book_unprintable`` before anybody pays for a name that no font has;
                 ``idempotency_key_reused`` for another quantity; ``checkout_unavailable``.
         """
         with reading(self.engine) as session:
@@ -87,7 +94,12 @@ class Till:
                 self._check_ready(session, preview)
         if known is not None:
             return _same(known, quantity)
-        price = self.books.book(preview.book_id).price
+        book = self.books.book(preview.book_id)
+        try:
+            self.check_printable(book, preview.child_name)
+        except StepFailed as error:
+            raise Problem("book_unprintable", error.reason) from None
+        price = book.price
         checkout = Checkout(
             preview_id=preview_id,
             quantity=quantity,

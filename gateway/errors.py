@@ -60,6 +60,10 @@ PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
     "preview_ordered": (HTTPStatus.CONFLICT, "A paid order of this preview isn't done yet"),
     # orders
     "preview_not_ready": (HTTPStatus.CONFLICT, "The preview's pictures aren't all there yet"),
+    "book_unprintable": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "The book can't be printed with this name",
+    ),
     "checkout_unknown": (HTTPStatus.NOT_FOUND, "There is no such checkout"),
     "checkout_unavailable": (
         HTTPStatus.SERVICE_UNAVAILABLE,

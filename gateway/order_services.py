@@ -7,6 +7,7 @@ from random import SystemRandom
 
 from sqlalchemy import Engine
 
+from books.model import Book
 from gateway.bookbinder import Bookbinder
 from gateway.catalogue import Catalogue
 from gateway.download_links import DownloadLinks
@@ -39,6 +40,10 @@ class OrderServices:
     printing: PrintDesk
     outbox: Outbox
     lives: Lives
+
+    def check_printable(self, book: Book, child_name: str) -> None:
+        """Raises StepFailed if the book can't be printed for a child of that name."""
+        self.steps.binder.check(book, self.steps.profile_id, child_name)
 
     def rounds(self) -> list[Round]:
         """What is to be done again and again for orders."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
+from books.model import Book
 from gateway.catalogue import Catalogue
 from gateway.checkout import Till
 from gateway.inbox import PRINTER, SHOPIFY, STRIPE, Inbox
@@ -42,6 +43,7 @@ def assemble_sales(
     books: Catalogue,
     lives: Lives,
     payments: Payments | None,
+    check_printable: Callable[[Book, str], None],
     privacy: Callable[[], Privacy],
 ) -> SaleServices:
     """Put together what takes payments."""
@@ -49,7 +51,14 @@ def assemble_sales(
     shopify = ShopifyOrders(engine, clock, lives, settings.allow_test_payments, privacy)
     printer = PrinterEvents(engine, clock)
     return SaleServices(
-        till=Till(engine=engine, clock=clock, books=books, events=stripe, payments=payments),
+        till=Till(
+            engine=engine,
+            clock=clock,
+            books=books,
+            events=stripe,
+            check_printable=check_printable,
+            payments=payments,
+        ),
         inbox=Inbox(
             engine,
             clock,

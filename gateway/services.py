@@ -168,6 +168,7 @@ def assemble(
         books=books,
         lives=orders.lives,
         payments=payments,
+        check_printable=orders.check_printable,
         privacy=lambda: privacy_of(services, courier),
     )
     services = Services(

@@ -118,6 +118,7 @@ operations = [
             "token_required",
             "preview_unknown",
             "preview_not_ready",
+            "book_unprintable",
             "idempotency_key_reused",
             "checkout_unavailable",
             "invalid_request",

@@ -17,6 +17,7 @@ from tests.gateway import fake_stripe
 from tests.gateway.fake_stripe import FakeStripe, event
 from tests.gateway.fakes import MovableClock
 from tests.gateway.live_server import served
+from tests.gateway.order_stage import OrderStage
 from tests.gateway.rendering import Job, Stage
 
 PRICE = 3900
@@ -168,6 +169,14 @@ def test_a_malformed_request_is_refused(
 
 def test_a_preview_that_is_still_painted_cannot_be_bought(stage: Stage) -> None:
     assert code(buy(stage, stage.order())) == (409, "preview_not_ready")
+
+
+def test_a_book_that_cannot_be_printed_is_not_sold(orders: OrderStage, stage: Stage) -> None:
+    job = orders.preview(child_name="ليلى")
+    answer = buy(stage, job)
+    assert code(answer) == (422, "book_unprintable")
+    assert "U+" in answer.json()["detail"]
+    assert "ليلى" not in answer.text
 
 
 def test_only_the_parent_may_buy(stage: Stage, job: Job) -> None:
