@@ -12,7 +12,7 @@ hasn't got it, it stays here.
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
@@ -70,7 +70,8 @@ class PrintDesk:
 
     ``print_order`` makes what the printer is told of an order under an external id. For
     ``settle`` after somebody talked to the printer without hearing the end of it, it isn't
-    asked again: its search may show a new job only after a while.
+    asked again: its search may show a new job only after a while. ``talks`` are the external ids
+    that this process talks to the printer about at the moment.
     """
 
     engine: Engine
@@ -80,6 +81,7 @@ class PrintDesk:
     process: ThisProcess
     settle: timedelta
     print_order: Callable[[Session, Order, str], PrintOrder]
+    talks: set[str] = field(default_factory=set)
 
     def submit(self, order_id: str) -> None:
         """Give the order to the printer, unless it has it.
@@ -92,6 +94,13 @@ class PrintDesk:
         claim = self._claim(order_id)
         if claim is None:
             return
+        self.talks.add(claim.external_id)
+        try:
+            self._talk(order_id, claim)
+        finally:
+            self.talks.discard(claim.external_id)
+
+    def _talk(self, order_id: str, claim: _Claim) -> None:
         try:
             job = (
                 self.vendor.submit(claim.order)
@@ -196,6 +205,9 @@ class PrintDesk:
         return _Claim(record.external_id, wanted)
 
     def _is_free(self, session: Session, record: PrintJobRecord) -> bool:
+        own = record.claimed_by == self.process.executor_id
+        if own and record.external_id not in self.talks:
+            return True  # our own claim of a talk whose end the database didn't hear of
         session.flush()
         free = self.process.may_claim(PrintJobRecord, self.clock.now())
         return bool(

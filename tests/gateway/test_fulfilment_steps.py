@@ -7,6 +7,7 @@ from functools import partial
 
 import pikepdf
 import pytest
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from contract.signing import new_secret
@@ -282,6 +283,28 @@ def test_two_processes_do_not_talk_to_the_printer_about_one_order(
     replace(orders.services.orders.printing, vendor=Curious()).submit(paid)
     assert busy == [StepBusy]
     assert [job.vendor_id for job in printed(orders, paid)] == [f"vendor-{paid}-1"]
+
+
+def test_what_the_printer_said_while_the_database_was_away_is_asked_again_soon(
+    orders: OrderStage, paid: str, printer: FakePrinter, clock: MovableClock
+) -> None:
+    for stage in list(Stage)[:-1]:
+        orders.step(stage)(paid)
+    desk = orders.services.orders.printing
+    orders.services.orders.fulfilment.beat()
+
+    class Unheard(FakePrinter):
+        def submit(self, order: PrintOrder) -> PrintJob:
+            printer.submit(order)
+            raise OperationalError("COMMIT", None, RuntimeError("away"))
+
+    with pytest.raises(OperationalError):
+        replace(desk, vendor=Unheard()).submit(paid)
+    clock.move(minutes=2)
+    orders.services.orders.fulfilment.beat()  # the process lives, and its claim is not over
+    orders.step(Stage.SUBMIT)(paid)
+    assert len(printer.submitted) == 1
+    assert orders.status(paid) is OrderStatus.IN_PRODUCTION
 
 
 def test_what_a_dead_process_was_about_is_taken_over_without_waiting_for_its_claim_to_end(
