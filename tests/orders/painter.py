@@ -25,6 +25,7 @@ from storage.open import open_store
 
 STORE = open_store(os.environ["OBJECT_STORE_URL"], os.environ)
 PAUSE_S = float(os.environ.get("PAUSE_S", "0"))
+TELLINGS = 20
 SILENCE = Path(os.environ["SILENCE_FILE"])
 
 
@@ -72,16 +73,21 @@ async def handle(sent: dict[str, Any]) -> dict[str, Any]:
 
 
 def tell(result: JobResult) -> None:
-    """Tell the gateway. One that is dead hears of it from RunPod, later."""
+    """Tell the gateway, again while it answers that it can't listen. One that is dead hears of it
+    from RunPod, later."""
     if SILENCE.exists():
         return
     body = result.model_dump_json().encode()
     secret, url = os.environ["CALLBACK_SECRET"], os.environ["CALLBACK_URL"]
     headers = sign(secret, f"{result.job_id}.{result.run}", body, SystemClock().now())
-    try:
-        requests.post(url, data=body, headers=headers, timeout=5)
-    except requests.RequestException:
-        return
+    for _ in range(TELLINGS):
+        try:
+            answer = requests.post(url, data=body, headers=headers, timeout=5)
+        except requests.RequestException:
+            return
+        if answer.status_code < 500:
+            return
+        time.sleep(0.5)
 
 
 if __name__ == "__main__":

@@ -189,7 +189,8 @@ class Site:
 
     def assert_printed_once(self, order_id: str) -> None:
         """One book, one print job, one letter of each kind; nothing half-written anywhere."""
-        self.wait_for(order_id, OrderStatus.IN_PRODUCTION)
+        # A gateway that couldn't note a submission has its claim on it for a minute.
+        self.wait_for(order_id, OrderStatus.IN_PRODUCTION, within_s=120)
         eventually(lambda: self.has_left(order_id), within_s=60)
         with reading(self.engine) as session:
             order = session.get_one(Order, order_id)
