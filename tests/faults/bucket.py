@@ -1,6 +1,7 @@
 """An S3 API on loopback, and a proxy before it that fails as a network does."""
 
 import http.client
+import secrets
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -13,8 +14,6 @@ from moto.server import ThreadedMotoServer
 
 from storage.s3 import S3Store, connect
 
-BUCKET = "foxetales-faults"
-"""Servers of one process share their buckets: other tests have one of the product's name."""
 _HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "content-length", "expect"})
 
 
@@ -37,9 +36,10 @@ class Fault(Enum):
 
 @dataclass
 class FaultyBucket:
-    """A bucket behind a proxy at ``endpoint``; ``store`` goes past it. ``arrived`` counts the
-    requests of the kind that was armed last."""
+    """A bucket of that ``name`` behind a proxy at ``endpoint``; ``store`` goes past it.
+    ``arrived`` counts the requests of the kind that was armed last."""
 
+    name: str
     store: S3Store
     endpoint: str
     arrived: int = 0
@@ -97,6 +97,7 @@ class FaultyBucket:
 @contextmanager
 def running_bucket() -> Iterator[FaultyBucket]:
     """An empty bucket and its proxy."""
+    name = f"foxetales-{secrets.token_hex(4)}"  # servers of one process share their buckets
     moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     moto.start()
     _, port = moto.get_host_and_port()
@@ -109,11 +110,11 @@ def running_bucket() -> Iterator[FaultyBucket]:
     try:
         with closing(client):
             client.create_bucket(
-                Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+                Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
             )
             with _Proxy(port) as proxy:
                 bucket = FaultyBucket(
-                    S3Store(client, BUCKET), f"http://127.0.0.1:{proxy.server_port}"
+                    name, S3Store(client, name), f"http://127.0.0.1:{proxy.server_port}"
                 )
                 proxy.bucket = bucket
                 thread = threading.Thread(target=proxy.serve_forever, args=(0.01,))
@@ -164,7 +165,7 @@ class _Request(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         self.close_connection = True
         bucket = self.server.bucket
-        fault = bucket.fault_of(f"{self.command} {self.path.removeprefix(f'/{BUCKET}/')}")
+        fault = bucket.fault_of(f"{self.command} {self.path.removeprefix(f'/{bucket.name}/')}")
         size = int(self.headers.get("content-length", 0))
         if fault is Fault.CUT_REQUEST:
             self.rfile.read(size // 2)

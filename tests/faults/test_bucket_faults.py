@@ -10,7 +10,7 @@ from contract.job import ObjectRef, PagesJob
 from contract.result import JobResult
 from contract.status import JobStatus, PageStatus
 from handler.rendering import PAGES_IN_FLIGHT
-from tests.faults.bucket import BUCKET, Fault, FaultyBucket, running_bucket
+from tests.faults.bucket import Fault, FaultyBucket, running_bucket
 from tests.faults.pages import NODES, SHORT, pages_job, write_art
 from tests.faults.site import Site, running_site
 from tests.sandbox.waiting import eventually
@@ -45,7 +45,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BucketSite]:
     with running_bucket() as bucket:
         write_art(bucket.store)
         extra = {
-            "OBJECT_STORE_URL": f"s3://{BUCKET}",
+            "OBJECT_STORE_URL": f"s3://{bucket.name}",
             "S3_ENDPOINT_URL": bucket.endpoint,
             "S3_REGION": "eu-central-1",
             "S3_ACCESS_KEY_ID": "k",

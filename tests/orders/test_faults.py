@@ -17,7 +17,7 @@ from gateway.migrations import upgrade
 from gateway.order_records import Order, OutboxItem
 from gateway.orders import OrderStatus
 from gateway.records import open_engine, reading, writing
-from tests.faults.bucket import BUCKET, Fault, FaultyBucket, running_bucket
+from tests.faults.bucket import Fault, FaultyBucket, running_bucket
 from tests.orders.site import Base, Gateway, Site, running_site
 from tests.orders.vendors import (
     MailServer,
@@ -60,7 +60,7 @@ def runpod(
 ) -> Iterator[Base]:
     """RunPod's stand-in, and workers that store in the bucket."""
     store = {
-        "OBJECT_STORE_URL": f"s3://{BUCKET}",
+        "OBJECT_STORE_URL": f"s3://{bucket.name}",
         "S3_ENDPOINT_URL": bucket.endpoint,
         "S3_REGION": "eu-central-1",
         "S3_ACCESS_KEY_ID": "k",
