@@ -107,7 +107,8 @@ def _where_time_goes(engine: Engine) -> tuple[dict[str, float], float, float]:
     total = sum(ended - started for _, started, ended in runs)
     shares = {name: float(spent) / total for name, spent in steps if spent}
     waits = sorted((started - created) / 1000 for created, started, _ in runs)
-    return shares, 1 - sum(shares.values()), waits[len(waits) // 2]
+    # Moments are kept in whole milliseconds: what is left may come out a little below nothing.
+    return shares, max(0.0, 1 - sum(shares.values())), waits[len(waits) // 2]
 
 
 def _told(measured: list[Measured]) -> None:
