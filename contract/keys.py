@@ -22,6 +22,7 @@ from contract.types import validate_object_key
 TemplateAsset = Literal["background", "character", "person_mask"]
 TEMPLATE_ASSETS: tuple[TemplateAsset, ...] = ("background", "character", "person_mask")
 BookPart = Literal["full_book", "cover", "screen_book"]
+BOOK_PARTS: tuple[BookPart, ...] = ("full_book", "cover", "screen_book")
 
 
 def _page(page_number: int) -> str:

@@ -157,11 +157,20 @@ class Gpu(WorkerMessage):
     free_bytes: int = Field(ge=0)
 
 
+class AcknowledgedLicence(WorkerMessage):
+    """A licence that the customer has for models which may not be used commercially without one,
+    and the customer's own reference to it: a contract's or an order's number."""
+
+    licence: str
+    reference: str
+
+
 class HealthReport(WorkerMessage):
     """What a worker is made of and how it is. A version is None where that part isn't installed.
 
     ``uptime_s`` counts from the worker's start; ``jobs_done`` the jobs that it has ended since,
     health jobs left out. ``free_disk_bytes`` is what is left where ComfyUI keeps its files.
+    ``models_use`` is what the models are used for; None from a worker that doesn't tell.
     """
 
     type: Literal["health"] = "health"
@@ -176,6 +185,8 @@ class HealthReport(WorkerMessage):
     sdk_version: str | None = None
     workflows: list[InstalledWorkflow]
     models: list[InstalledModel]
+    models_use: Literal["commercial", "evaluation"] | None = None
+    acknowledged_licences: list[AcknowledgedLicence] = Field(default_factory=list)
     gpus: list[Gpu]
     free_disk_bytes: int = Field(ge=0)
     uptime_s: float = Field(ge=0)

@@ -7,10 +7,13 @@ import sys
 
 import uvicorn
 
-from gateway import commands, logs
+from gateway import commands, config_command, logs
+from gateway.adapters.pings import pings
 from gateway.adapters.system_clock import SystemClock
 from gateway.app import create_app
+from gateway.backup import BackupFailed
 from gateway.desk_users import DeskUserError
+from gateway.privacy_commands import PrivacyError
 from gateway.services import Services, build, open_database
 from gateway.settings import Settings, SettingsError, database_url
 from gateway.shops import ShopError
@@ -18,10 +21,13 @@ from gateway.shops import ShopError
 _GRACE_S = 10
 _FAILED = 1
 _BAD_CONFIGURATION = 2
+_REFUSALS = (ShopError, DeskUserError, BackupFailed, PrivacyError, commands.NoSuchMessage)
 
 
 def main() -> int:
     """Do what the command line says; return the process's exit status."""
+    if sys.argv[1:2] == ["config"]:
+        return config_command.run(sys.argv[2:], os.environ, sys.stdout, pings)
     given = commands.parser().parse_args()
     try:
         if given.run is not None:
@@ -59,7 +65,7 @@ def administer(given: argparse.Namespace) -> int:
     engine = open_database(database_url(os.environ))
     try:
         given.run(given, engine, SystemClock(), sys.stdout)
-    except (ShopError, DeskUserError, commands.NoSuchMessage) as error:
+    except _REFUSALS as error:
         print(error, file=sys.stderr)
         return _FAILED
     finally:

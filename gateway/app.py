@@ -9,12 +9,14 @@ from anyio import CapacityLimiter
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
+from gateway.endpoint_watch import EndpointWatch
 from gateway.health import health_check
 from gateway.http import (
     checkout,
     desk,
     files,
     health,
+    metrics,
     orders,
     pages,
     print_webhook,
@@ -26,7 +28,7 @@ from gateway.http import (
     stripe_webhook,
     uploads,
 )
-from gateway.http.middleware import BodyLimit, Envelope
+from gateway.http.middleware import BodyLimit, Envelope, PlainPaths
 from gateway.http.openapi import document
 from gateway.http.problems import EXCEPTION_HANDLERS
 from gateway.http.rate_limits import RateLimits
@@ -51,6 +53,7 @@ ROUTE_MODULES = (
     shopify_proxy,
     desk,
     health,
+    metrics,
     pages,
 )
 """What is served: each has ``routes`` and their ``operations``."""
@@ -74,6 +77,7 @@ def create_app(services: Services, *, carry_orders: bool = False) -> Starlette:
         routes=[route for module in ROUTE_MODULES for route in module.routes],
         middleware=[
             Middleware(Envelope, https=settings.public_url.scheme == "https"),
+            Middleware(PlainPaths),
             Middleware(RateLimits, services=services),
             Middleware(BodyLimit, default=_BODY_BYTES, limits=limits),
         ],
@@ -81,13 +85,16 @@ def create_app(services: Services, *, carry_orders: bool = False) -> Starlette:
         lifespan=_lifespan,
     )
     app.state.services = services
+    watch = app.state.endpoint_watch = EndpointWatch(services.endpoint, services.clock)
     rounds = app.state.rounds = (
-        Rounds([*rounds_of(services), *upkeep_of(services)]) if carry_orders else None
+        Rounds([*rounds_of(services), *upkeep_of(services), watch.round()])
+        if carry_orders
+        else None
     )
     app.state.recorder = Recorder(
         services.sales.inbox, (lambda: rounds.wake(INBOX_ROUND)) if rounds else (lambda: None)
     )
-    app.state.health = health_check(services)
+    app.state.health = health_check(services, watch)
     app.state.photo_limiter = CapacityLimiter(_PHOTOS_AT_ONCE)
     app.state.openapi = document(
         [operation for module in ROUTE_MODULES for operation in module.operations],

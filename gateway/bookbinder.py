@@ -50,6 +50,7 @@ class Words:
     texts: tuple[str, ...]
     blurb: str
     imprint: str
+    dedication: str
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ DRAFT_NOTE: Final = "This is a draft, painted by a simplified process to show th
 """What the imprint of a book in the draft look says, too."""
 
 
-def words_of(book: Book, child_name: str, *, draft: bool) -> Words:
+def words_of(book: Book, child_name: str, dedication: str | None, *, draft: bool) -> Words:
     """Return what is set in ``book`` for a child of that name. A draft is called one."""
     return Words(
         title=book.title_for(child_name),
@@ -102,6 +103,7 @@ def words_of(book: Book, child_name: str, *, draft: bool) -> Words:
         texts=tuple(page.text_for(child_name) for page in book.pages),
         blurb=book.blurb_for(child_name),
         imprint=f"{book.imprint}\n{DRAFT_NOTE}" if draft else book.imprint,
+        dedication=dedication or "",
     )
 
 
@@ -117,14 +119,14 @@ class Bookbinder:
     profiles: Mapping[str, PrintProfile]
     fonts: FontSet
 
-    def check(self, book: Book, profile_id: str, child_name: str) -> None:
+    def check(self, book: Book, profile_id: str, child_name: str, dedication: str | None) -> None:
         """Check that the book can be set, before anything is painted for it.
 
         Raises:
             StepFailed: a text doesn't fit, or a character can't be printed.
         """
         with _translated():
-            words = words_of(book, child_name, draft=True)
+            words = words_of(book, child_name, dedication, draft=True)
             nowhere = [Picture("none", _no_picture)] * len(book.pages)
             content = _content(book, words, nowhere, datetime.min)
             check_texts(content, self.profiles[profile_id], self.fonts)
@@ -211,6 +213,7 @@ def _content(
             blurb=words.blurb,
         ),
         imprint=words.imprint,
+        dedication=words.dedication,
     )
 
 

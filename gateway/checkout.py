@@ -27,7 +27,6 @@ from gateway.inbox import Inbox, Message
 from gateway.order_records import Checkout, Order, Source
 from gateway.ports import Clock, Payments, PaymentsError, Sale
 from gateway.records import AS_PAINTED, Page, Preview, reading, writing
-from gateway.run_errors import StepFailed
 from gateway.stripe_events import Event, PaidSession, StripeEvents, message_of
 
 logger = logging.getLogger(__name__)
@@ -65,18 +64,24 @@ class Bought:
 class Till:
     """Takes payments through ``payments``; without it, nothing can be bought. Methods block.
 
-    ``check_printable`` raises StepFailed if a book can't be printed for a child of that name.
+    ``check_printable`` raises Problem if a book can't be printed for a child of that name, or with
+    that dedication.
     """
 
     engine: Engine
     clock: Clock
     books: Catalogue
     events: StripeEvents
-    check_printable: Callable[[Book, str], None]
+    check_printable: Callable[[Book, str, str | None], None]
     payments: Payments | None
 
     def open(
-        self, preview_id: str, quantity: int, email: str | None, idempotency_key: str | None
+        self,
+        preview_id: str,
+        quantity: int,
+        email: str | None,
+        dedication: str | None,
+        idempotency_key: str | None,
     ) -> Checkout:
         """Open a page where ``quantity`` books of a preview can be paid.
 
@@ -84,8 +89,9 @@ class Till:
 
         Raises:
             Problem: ``preview_unknown``; ``preview_not_ready`` while pictures are missing;
-                ``book_unprintable`` before anybody pays for a name that no font has;
-                ``idempotency_key_reused`` for another quantity; ``checkout_unavailable``.
+                ``book_unprintable`` before anybody pays for words that no font has;
+                ``idempotency_key_reused`` for another quantity or dedication;
+                ``checkout_unavailable``.
         """
         with reading(self.engine) as session:
             preview = self._living(session, preview_id)
@@ -93,18 +99,16 @@ class Till:
             if known is None:
                 self._check_ready(session, preview)
         if known is not None:
-            return _same(known, quantity)
+            return _same(known, quantity, dedication)
         book = self.books.book(preview.book_id)
-        try:
-            self.check_printable(book, preview.child_name)
-        except StepFailed as error:
-            raise Problem("book_unprintable", error.reason) from None
+        self.check_printable(book, preview.child_name, dedication)
         price = book.price
         checkout = Checkout(
             preview_id=preview_id,
             quantity=quantity,
             amount=price.amount * quantity,
             currency=price.currency,
+            dedication=dedication,
             idempotency_key=idempotency_key,
             created_at=self.clock.now(),
         )
@@ -225,7 +229,7 @@ class Till:
                 known = known or session.get(Checkout, checkout.session_id)
             if known is None:
                 raise Problem("preview_unknown") from None
-            return _same(known, checkout.quantity)
+            return _same(known, checkout.quantity, checkout.dedication)
         return checkout
 
     def _ask(self, question: Callable[[Payments], _Answer]) -> _Answer:
@@ -254,7 +258,7 @@ def _opened_before(session: Session, preview_id: str, key: str | None) -> Checko
     )
 
 
-def _same(known: Checkout, quantity: int) -> Checkout:
-    if known.quantity != quantity:
+def _same(known: Checkout, quantity: int, dedication: str | None) -> Checkout:
+    if (known.quantity, known.dedication) != (quantity, dedication):
         raise Problem("idempotency_key_reused")
     return known

@@ -8,12 +8,14 @@ import getpass
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TextIO
 
 from sqlalchemy import Engine
 
 from contract.signing import new_secret
 from gateway import inbox, outbox
+from gateway.backup import back_up
 from gateway.desk_users import (
     Role,
     add_user,
@@ -23,6 +25,7 @@ from gateway.desk_users import (
     set_role,
 )
 from gateway.ports import Clock
+from gateway.privacy_commands import add_privacy_commands
 from gateway.shops import Shop, add_shop, change_shop, list_shops, new_key, revoke_key
 
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
@@ -42,12 +45,20 @@ def parser() -> argparse.ArgumentParser:
     root.set_defaults(run=None)
     commands = root.add_subparsers(title="commands", metavar="")
     commands.add_parser("serve", help="serve until a signal ends it (the default)")
+    commands.add_parser("config", help="check what is configured, without starting anything")
     migrate = commands.add_parser("migrate", help="bring the database up to date")
     migrate.set_defaults(run=_migrated)
+    copy = commands.add_parser(
+        "backup", help="copy the database, while gateways work on it (SQLite)"
+    )
+    copy.add_argument("target", type=Path, help="the file to be written; it must not be there")
+    copy.set_defaults(run=_backed_up)
     shop = commands.add_parser("shop", help="shops and their API keys")
     _add_shop_commands(shop.add_subparsers(title="commands", metavar="", required=True))
     user = commands.add_parser("user", help="people at the order desk")
     _add_user_commands(user.add_subparsers(title="commands", metavar="", required=True))
+    privacy = commands.add_parser("privacy", help="customers' requests for their data")
+    add_privacy_commands(privacy.add_subparsers(title="commands", metavar="", required=True))
     for name, text, run_list, run_replay in (
         ("inbox", "webhooks that came and weren't dealt with", _inbox_list, _inbox_replay),
         ("outbox", "letters and webhooks that didn't leave", _outbox_list, _outbox_replay),
@@ -123,6 +134,11 @@ def _add_columns(command: argparse.ArgumentParser, *, name_required: bool) -> No
 
 def _migrated(_given: argparse.Namespace, _engine: Engine, _clock: Clock, out: TextIO) -> None:
     print("The database is up to date.", file=out)
+
+
+def _backed_up(given: argparse.Namespace, engine: Engine, _: Clock, out: TextIO) -> None:
+    back_up(engine, given.target)
+    print(f"The copy is {given.target}.", file=out)
 
 
 def _add(given: argparse.Namespace, engine: Engine, clock: Clock, out: TextIO) -> None:

@@ -2,7 +2,9 @@
 
 import base64
 import binascii
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_
 from sqlalchemy.orm import InstrumentedAttribute
@@ -16,9 +18,13 @@ def cursor(at: datetime, row_id: str) -> str:
 
 
 def behind(
-    text: str, at: InstrumentedAttribute[datetime], row_id: InstrumentedAttribute[str]
+    text: str,
+    at: InstrumentedAttribute[datetime],
+    row_id: InstrumentedAttribute[Any],
+    kind: Callable[[str], Any] = str,
 ) -> ColumnElement[bool]:
-    """Return the condition for rows behind a cursor, in a list with the newest first.
+    """Return the condition for rows behind a cursor, in a list with the newest first. ``kind``
+    reads an id as the column ``row_id`` holds it.
 
     Raises:
         Problem: ``invalid_request`` if it isn't a cursor of ours.
@@ -29,7 +35,8 @@ def behind(
         when = datetime.fromisoformat(moment)
         if when.tzinfo is None or not last.isalnum():
             raise ValueError("no cursor")
+        last_id = kind(last)
     except (ValueError, binascii.Error):
         fault = {"field": "cursor", "message": "must be a next_cursor of an earlier answer"}
         raise Problem("invalid_request", fields=[fault]) from None
-    return or_(at < when, and_(at == when, row_id < last))
+    return or_(at < when, and_(at == when, row_id < last_id))

@@ -16,6 +16,7 @@ from gateway import order_book, order_jobs
 from gateway.desk_schema import (
     AddressCorrection,
     Choose,
+    DedicationChange,
     OrderRow,
     RefundNote,
     Regenerate,
@@ -93,7 +94,7 @@ def cancel(services: Services, username: str, order_id: str, why: Why) -> OrderR
     def change(session: Session, order: Order, now: datetime) -> Detail:
         stopped = 0
         if order_book.cancel(session, order, why.reason, now, actor=username):
-            stopped = stop_jobs(services, jobs_of_order(session, order))
+            stopped = stop_jobs(services.dispatcher.ledger, jobs_of_order(session, order), now)
         return {"reason": why.reason, "jobs": stopped}
 
     row = _act(services, username, order_id, "cancelled", change)
@@ -148,6 +149,32 @@ def correct_address(
         order_book.record(session, order, now, actor=username, kind="address_corrected")
 
     return _act(services, username, order_id, "address_corrected", change)
+
+
+def change_dedication(
+    services: Services, username: str, order_id: str, wanted: DedicationChange
+) -> OrderRow:
+    """Put another dedication into a stopped order's book, or none. It is printed when the order
+    goes on.
+
+    Raises:
+        Problem: also ``book_unprintable`` if it can't be printed.
+    """
+
+    def change(session: Session, order: Order, now: datetime) -> None:
+        if order.status not in STOPPED:
+            raise IllegalTransition(order.status, OrderStatus.PAID)
+        _check_not_at_printer(session, order)
+        if order.preview_id is None or order.erased_at is not None:
+            raise Problem("order_state", "The order has no preview.")
+        preview = order_book.preview_of(session, order)
+        book = services.books.book(preview.book_id)
+        services.orders.check_printable(book, preview.child_name, wanted.dedication)
+        order.dedication = wanted.dedication
+        order.updated_at = now
+        order_book.record(session, order, now, actor=username, kind="dedication_changed")
+
+    return _act(services, username, order_id, "dedication_changed", change)
 
 
 def regenerate(

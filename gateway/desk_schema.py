@@ -4,15 +4,16 @@ import unicodedata
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from contract.keys import BookPart
 from contract.status import PageStatus
+from contract.types import Identifier
 from gateway.desk_users import PASSWORD_MAX, Role
 from gateway.mail_letters import Letter
 from gateway.order_records import PaymentState, Source
 from gateway.orders import OrderStatus
-from gateway.schema import Seed
+from gateway.schema import Dedication, Seed
 
 PAGE_OF_ORDERS = 50
 """How many orders a list tells at a time, if nothing else is asked for."""
@@ -43,8 +44,8 @@ class Login(_Request):
 
 
 class OrderQuery(BaseModel):
-    """Which orders are listed. ``q`` is an order id, the shop's name of an order, a payment
-    session, or a whole e-mail address."""
+    """Which orders are listed. ``q`` is an order id, the shop's name or number of an order, the id
+    of a payment or its session, a printer's id of a job, or a whole e-mail address."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,6 +53,22 @@ class OrderQuery(BaseModel):
     q: Annotated[str, AfterValidator(_printable)] | None = Field(
         default=None, min_length=1, max_length=320
     )
+    cursor: str | None = Field(default=None, max_length=200)
+    limit: int = Field(default=PAGE_OF_ORDERS, ge=1, le=100)
+
+
+class AuditQuery(BaseModel):
+    """Which entries of the audit log are listed: from ``since`` on, before ``until``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    order_id: Identifier | None = None
+    username: Annotated[str, AfterValidator(_printable)] | None = Field(
+        default=None, min_length=1, max_length=64
+    )
+    action: Reason | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
     cursor: str | None = Field(default=None, max_length=200)
     limit: int = Field(default=PAGE_OF_ORDERS, ge=1, le=100)
 
@@ -93,6 +110,12 @@ class AddressCorrection(_Request):
     phone: Line = ""
 
 
+class DedicationChange(_Request):
+    """What is printed beneath the book's title; None or an empty text takes it away."""
+
+    dedication: Dedication | None
+
+
 class Regenerate(_Request):
     """Ask for another take of a page; without ``seed`` one is chosen."""
 
@@ -120,12 +143,14 @@ class DeskSession(_Answer):
 
 
 class OrderRow(_Answer):
-    """An order in a list: nothing personal. ``amount`` is in the currency's minor unit."""
+    """An order in a list: nothing personal. ``amount`` is in the currency's minor unit;
+    ``source_name`` is by what a shop's people know the order, such as ``#1001``."""
 
     order_id: str
     shop_id: str
     source: Source
     source_order: str
+    source_name: str | None
     status: OrderStatus
     payment: PaymentState
     test: bool
@@ -145,6 +170,23 @@ class OrderList(_Answer):
     """Orders, the newest first. ``next_cursor`` is None at the end."""
 
     orders: list[OrderRow]
+    next_cursor: str | None
+
+
+class AuditRow(_Answer):
+    """What somebody at the desk did or looked at; nothing personal of customers."""
+
+    at: datetime
+    username: str
+    action: str
+    order_id: str | None
+    detail: dict[str, Any] | None
+
+
+class AuditList(_Answer):
+    """Entries of the audit log, the newest first. ``next_cursor`` is None at the end."""
+
+    entries: list[AuditRow]
     next_cursor: str | None
 
 
@@ -227,6 +269,7 @@ class OrderDetail(OrderRow):
 
     email: str | None
     address: dict[str, str] | None
+    dedication: str | None
     customer_id: str | None
     preview_id: str | None
     book_id: str | None

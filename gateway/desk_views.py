@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select, union
 from sqlalchemy.orm import Session
 
-from contract.keys import BookPart, book_key
+from contract.keys import BOOK_PARTS, BookPart, book_key
 from contract.status import PageStatus
 from gateway.costs import Cost, cost
 from gateway.cursors import behind, cursor
@@ -38,8 +38,6 @@ from gateway.records import AS_PAINTED, Job, Page, Preview, Record, reading, wri
 from gateway.services import Services
 
 _Model = TypeVar("_Model", bound=BaseModel)
-
-PARTS: tuple[BookPart, ...] = ("full_book", "cover", "screen_book")
 
 
 def list_orders(services: Services, username: str, query: OrderQuery) -> OrderList:
@@ -106,17 +104,23 @@ def _listed(query: OrderQuery) -> Select[Order]:
 
 
 def _named(text: str) -> ColumnElement[bool]:
-    return or_(
-        Order.order_id == text,
-        Order.source_order == text,
-        Order.source_id == text,
-        func.lower(Order.email) == text.lower(),
-        exists().where(
-            OrderEvent.order_id == Order.order_id,
-            OrderEvent.kind == "shopify_order",
-            OrderEvent.detail["name"].as_string() == text,
-        ),
+    """The condition for orders of that name. Each part of it has an index of its own, which a
+    database uses only if they are looked up apart."""
+    number = text.removeprefix("#")  # with which Shopify shows it, unless the shop changed that
+    by_own_names = select(Order.order_id).where(
+        or_(
+            Order.order_id == text,
+            Order.source_order == text,
+            Order.source_id == text,
+            Order.source_name.in_((text, number, f"#{number}")),
+            Order.payment_id == text,
+            Order.email_key == text.lower(),
+        )
     )
+    at_printer = select(PrintJobRecord.order_id).where(
+        or_(PrintJobRecord.external_id == text, PrintJobRecord.vendor_id == text)
+    )
+    return Order.order_id.in_(union(by_own_names, at_printer))
 
 
 def _existing(services: Services, order_id: str) -> Order:
@@ -154,6 +158,7 @@ def _detail(services: Services, session: Session, order: Order) -> OrderDetail:
         **order_row(order).model_dump(),
         email=order.email,
         address=order.address,
+        dedication=order.dedication,
         customer_id=order.customer_id,
         preview_id=order.preview_id,
         book_id=preview.book_id if preview else None,
@@ -165,7 +170,7 @@ def _detail(services: Services, session: Session, order: Order) -> OrderDetail:
         edition=order.edition,
         print_profile=order.print_profile,
         pages=_pages(services, session, order) if living else [],
-        files=[part for part in PARTS if part in (order.files or {})],
+        files=[part for part in BOOK_PARTS if part in (order.files or {})],
         history=_history(session, order.order_id),
         print_jobs=_print_jobs(session, order.order_id),
         outbox=_outbox(session, order.order_id),

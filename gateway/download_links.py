@@ -4,24 +4,25 @@ It names the order and is signed. It doesn't expire by itself: the order's ``dow
 how long it leads to the file, each time by a fresh link that lives for minutes.
 """
 
-from hashlib import sha256
+from collections.abc import Sequence
 
-from itsdangerous import BadSignature, Signer
+from itsdangerous import BadSignature
+
+from gateway.signers import signer
 
 _LONGEST_TOKEN = 256
 
 
 class DownloadLinks:
-    """Makes and reads links of the form ``{public_url}/d/{token}``."""
+    """Makes and reads links of the form ``{public_url}/d/{token}``. The first of ``secrets``
+    signs; all of them are believed."""
 
-    def __init__(self, public_url: str, secret: str) -> None:
+    def __init__(self, public_url: str, secrets: Sequence[str]) -> None:
         self._base = public_url.rstrip("/") + "/d/"
-        self._signer = Signer(
-            secret, salt="foxetales.download-link", key_derivation="hmac", digest_method=sha256
-        )
+        self._signer = signer(secrets, "download-link")
 
     def url(self, order_id: str) -> str:
-        """Return the link of an order: always the same."""
+        """Return the link of an order: the same each time, while the secret is the same."""
         return self._base + self._signer.sign(order_id).decode()
 
     def order_id(self, token: str) -> str | None:

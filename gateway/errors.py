@@ -58,11 +58,15 @@ PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
     "job_not_failed": (HTTPStatus.CONFLICT, "Only a failed job can be retried"),
     "job_in_progress": (HTTPStatus.CONFLICT, "A job for this page is still running"),
     "preview_ordered": (HTTPStatus.CONFLICT, "A paid order of this preview isn't done yet"),
+    "book_paid": (
+        HTTPStatus.CONFLICT,
+        "The book is paid: only the shop can have its pages painted anew",
+    ),
     # orders
     "preview_not_ready": (HTTPStatus.CONFLICT, "The preview's pictures aren't all there yet"),
     "book_unprintable": (
         HTTPStatus.UNPROCESSABLE_ENTITY,
-        "The book can't be printed with this name",
+        "The book can't be printed with these words",
     ),
     "checkout_unknown": (HTTPStatus.NOT_FOUND, "There is no such checkout"),
     "checkout_unavailable": (

@@ -9,6 +9,7 @@ Steps are tried three times, with growing pauses; then the order is parked for t
 
 import hashlib
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,10 +17,11 @@ from enum import StrEnum
 from typing import Any, Final
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Engine, delete, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import order_book
+from gateway.due import SLACK
 from gateway.order_records import GatewayProcess, Order
 from gateway.orders import WORKING, Stage
 from gateway.ports import Clock
@@ -32,7 +34,7 @@ logger = logging.getLogger(__name__)
 ATTEMPTS: Final = 3
 """How often a step is tried before the desk has to look."""
 
-VERSION: Final = "fulfilment-1"
+VERSION: Final = "fulfilment-2"
 """Runs go on after a deployment as long as this stays. Change it if the order of steps changes:
 runs of the older version are then begun again, which the steps allow."""
 
@@ -74,7 +76,8 @@ class Fulfilment:
 
     ``steps`` are carried out in their order; ``database_url`` is SQLAlchemy's, of the database in
     which DBOS keeps its tables; ``process`` is this one; ``at_once`` bounds the runs
-    that this process carries out at a time.
+    that this process carries out at a time; ``set_clock`` sets the clock to that of the other
+    gateways, before this one is compared with them.
     """
 
     engine: Engine
@@ -83,6 +86,7 @@ class Fulfilment:
     database_url: str
     process: ThisProcess
     at_once: int
+    set_clock: Callable[[], None]
 
     def open(self) -> None:
         """Let DBOS begin. Blocks until its tables are there."""
@@ -111,6 +115,7 @@ class Fulfilment:
 
     def beat(self) -> None:
         """Say that this process is alive."""
+        self.set_clock()
         now = self.clock.now()
         with writing(self.engine) as session:
             session.merge(
@@ -140,6 +145,8 @@ class Fulfilment:
 
     def take_over(self) -> int:
         """Go on with the runs of gateways that died; return how many gateways there were."""
+        # A machine that slept would else take the others to be ahead of the time.
+        self.set_clock()
         with reading(self.engine) as session:
             dead = session.scalars(
                 select(GatewayProcess.executor_id).where(
@@ -169,7 +176,10 @@ class Fulfilment:
             quiet = session.execute(
                 select(Order.order_id, Order.run)
                 .where(Order.status.in_(WORKING), Order.run_due_at.is_(None))
-                .where(Order.updated_at <= now - _STRAY_AFTER)
+                .where(or_(Order.updated_at <= now - _STRAY_AFTER, Order.updated_at > now + SLACK))
+                # The longest silence first, so that living runs hide no stray for long. Who was
+                # seen in the future has been silent since before the clock was set back.
+                .order_by(Order.updated_at <= now, Order.updated_at)
                 .limit(limit)
             ).all()
         if not quiet:
@@ -178,7 +188,11 @@ class Fulfilment:
         living = {
             status.workflow_id
             for status in DBOS.list_workflows(
-                workflow_ids=list(runs), status=_PENDING, load_input=False, load_output=False
+                workflow_ids=list(runs),
+                status=_PENDING,
+                app_version=VERSION,  # nobody goes on with the runs of another
+                load_input=False,
+                load_output=False,
             )
         }
         strays = [order_id for run, order_id in runs.items() if run not in living]
@@ -250,13 +264,22 @@ def _until_it_ends(fulfilment: Fulfilment, stage: Stage, order_id: str) -> Verdi
         if verdict in (Verdict.DONE, Verdict.STOPPED):
             return verdict
         if verdict is Verdict.BUSY:
-            DBOS.sleep(_BUSY_PAUSE_S)
+            _pause(_BUSY_PAUSE_S)
             continue
         if verdict is Verdict.FAILED or attempt >= ATTEMPTS:
             DBOS.run_step({"name": "park"}, fulfilment.park, stage, order_id, told["reason"])
             return Verdict.FAILED
-        DBOS.sleep(max(told["pause_s"], pause_s(order_id, stage, attempt)))
+        _pause(max(told["pause_s"], pause_s(order_id, stage, attempt)))
         attempt += 1
+
+
+def _pause(seconds: float) -> None:
+    """Let some time go by. A run whose process dies meanwhile begins its pause anew.
+
+    DBOS's own sleep keeps the moment of its end: a machine whose clock was set back would sleep for
+    as much longer.
+    """
+    DBOS.run_step({"name": "pause"}, time.sleep, seconds)
 
 
 def _verdict(verdict: Verdict, reason: str = "", least_pause_s: float = 0.0) -> dict[str, Any]:

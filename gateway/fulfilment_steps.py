@@ -81,7 +81,7 @@ class Steps:
             if order.print_profile is None:
                 order.print_profile = self.profile_id
             name = order_book.preview_of(session, order).child_name
-            self.binder.check(book, order.print_profile, name)
+            self.binder.check(book, order.print_profile, name, order.dedication)
             self._choose_takes(session, order, book)
 
     def render(self, order_id: str) -> None:
@@ -214,7 +214,9 @@ class Steps:
             order_id=order.order_id,
             book=book,
             profile=self._profile(order),
-            words=words_of(book, preview.child_name, draft=_rendering(order).is_draft),
+            words=words_of(
+                book, preview.child_name, order.dedication, draft=_rendering(order).is_draft
+            ),
             sheets=tuple(map(_sheet, painted, printed)),
             made_at=order.paid_at,
         )

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
+from threading import Lock
 from time import perf_counter
 
 import anyio
 from anyio import CapacityLimiter, to_thread
 from sqlalchemy import Engine, text
 
+from gateway.endpoint_watch import EndpointWatch
 from gateway.ports import Clock
 from gateway.records import reading
 from gateway.services import Services
@@ -22,6 +24,7 @@ Ping = Callable[[], Awaitable[object]]
 
 _FRESH = timedelta(seconds=2)
 _PATIENCE_S = 2.0
+_MAILER_EVERY = timedelta(seconds=60)
 _REQUIRED = ("database", "object_store")
 
 
@@ -54,8 +57,8 @@ class Report:
 
     @property
     def ready(self) -> bool:
-        """Whether requests can be taken. The endpoint isn't needed for that, since jobs wait for
-        it, nor is the key-value mirror, since SQL has what it has."""
+        """Whether requests can be taken. The endpoint and the mailer aren't needed for that, since
+        jobs and letters wait for them, nor is the key-value mirror, since SQL has what it has."""
         return all(
             self.dependencies[name].status is DependencyStatus.OK
             for name in _REQUIRED
@@ -81,7 +84,9 @@ class HealthCheck:
     async def report(self) -> Report:
         """Return how the dependencies are, as of at most two seconds ago."""
         async with self._lock:
-            if self._report is None or self._clock.now() - self._report.checked_at >= _FRESH:
+            # A report from the future is from before the clock was set back.
+            # A report from the future is from before the clock was set back.
+            if self._report is None or abs(self._clock.now() - self._report.checked_at) >= _FRESH:
                 self._report = await self._look()
             return self._report
 
@@ -107,7 +112,43 @@ class HealthCheck:
         found[name] = Dependency(status, round((perf_counter() - begun) * 1000, 1))
 
 
-def health_check(services: Services) -> HealthCheck:
+class Seldom:
+    """A ping that is done at most once in ``every``; meanwhile its last answer counts, or that
+    there is none yet. Blocks; threads may share it: while one waits for the answer, no
+    other asks."""
+
+    def __init__(self, ping: Callable[[], object], clock: Clock, every: timedelta) -> None:
+        self._ping = ping
+        self._clock = clock
+        self._every = every
+        self._lock = Lock()
+        self._asked_at: datetime | None = None
+        self._error: Exception | None = TimeoutError("no answer yet")
+
+    def __call__(self) -> None:
+        """Raises what the ping raised when it was done last, or TimeoutError before that."""
+        if not self._is_due():
+            if self._error is not None:
+                raise self._error
+            return
+        try:
+            self._ping()
+        except Exception as error:
+            self._error = error
+            raise
+        self._error = None
+
+    def _is_due(self) -> bool:
+        now = self._clock.now()
+        with self._lock:
+            # A clock that was set back makes it due, too.
+            if self._asked_at and timedelta() <= now - self._asked_at < self._every:
+                return False
+            self._asked_at = now
+            return True
+
+
+def health_check(services: Services, watch: EndpointWatch) -> HealthCheck:
     """Return the check of a gateway's dependencies."""
     # Pings that hang keep their thread: a limiter of their own keeps them from taking all.
     limiter = CapacityLimiter(8)
@@ -120,7 +161,9 @@ def health_check(services: Services) -> HealthCheck:
             "database": in_thread(partial(_ping_database, services.engine)),
             "object_store": in_thread(services.store.ping),
             "kv": in_thread(services.kv.ping),
-            "endpoint": services.endpoint.health,
+            "endpoint": watch.ping,
+            # A mail server is logged in to for this: not at each probe.
+            "mailer": in_thread(Seldom(services.mailer.ping, services.clock, _MAILER_EVERY)),
         },
         services.clock,
     )

@@ -18,10 +18,11 @@ from typing import Final
 
 import anyio
 import anyio.to_thread
-from sqlalchemy import Engine, or_, select, update
+from sqlalchemy import ColumnElement, Engine, and_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from gateway.due import is_due, is_due_again
 from gateway.order_records import InboxItem
 from gateway.ports import Clock
 from gateway.records import reading, writing
@@ -162,8 +163,13 @@ class Inbox:
         now = self.clock.now()
         due = (
             select(InboxItem)
-            .where(InboxItem.due_at <= now)
-            .where(or_(InboxItem.claimed_until.is_(None), InboxItem.claimed_until <= now))
+            .where(_is_due(now))
+            .where(
+                or_(
+                    InboxItem.claimed_until.is_(None),
+                    is_due(InboxItem.claimed_until, now, CLAIM_LIFE),
+                )
+            )
             .order_by(InboxItem.due_at, InboxItem.received_at)
         )
         with reading(self.engine) as session:
@@ -232,8 +238,7 @@ class Inbox:
                 logger.error("message given up", extra=_facts(item))
                 return
             item.claimed_until = None
-            pause = min(_FIRST_PAUSE * 4 ** (item.attempts - 1), _LONGEST_PAUSE)
-            item.due_at = self.clock.now() + pause
+            item.due_at = self.clock.now() + _pause(item.attempts)
 
 
 def wake(
@@ -305,6 +310,25 @@ class _Entry:
     message: Message
     new: bool | None = None
     error: Exception | None = None
+
+
+def _pause(attempts: int) -> timedelta:
+    """The pause after so many failures; before the first one, the longest wait for a subject."""
+    if not attempts:
+        return _LONGEST_WAIT
+    growth: int = 4 ** (attempts - 1)
+    return min(_FIRST_PAUSE * growth, _LONGEST_PAUSE)
+
+
+_PAUSES: Final = [_pause(attempts) for attempts in range(MAX_ATTEMPTS)]
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    """What was never handled is due at once, whatever the clock was when it came."""
+    fresh = and_(
+        InboxItem.due_at.is_not(None), InboxItem.attempts == 0, InboxItem.outcome.is_(None)
+    )
+    return or_(fresh, is_due_again(InboxItem.due_at, InboxItem.attempts, now, _PAUSES))
 
 
 def _row(message: Message, now: datetime) -> dict[str, object]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, Engine, and_, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, Engine, and_, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from contract.errors import ErrorCode, JobError
@@ -17,12 +17,16 @@ from contract.job import ObjectRef
 from contract.result import JobResult, Progress
 from contract.status import TERMINAL_STATUSES, JobStatus
 from gateway import jobs
+from gateway.due import is_due
 from gateway.looks import Rendering
 from gateway.ports import Clock, EndpointError, EndpointRejected
 from gateway.records import AS_PAINTED, Job, Page, Photo, Preview, lock, reading, writing
 
 CLAIM_LIFE = timedelta(seconds=60)
 """How long a gateway may take to submit a job before another one does it."""
+
+LONGEST_PAUSE = timedelta(minutes=5)
+"""An endpoint that asks for a longer pause is asked again after this one."""
 
 _OPEN = (JobStatus.QUEUED, JobStatus.PROCESSING)
 
@@ -91,8 +95,7 @@ class Ledger:
         with reading(self._engine) as session:
             return session.scalars(
                 select(Job.job_id)
-                .where(Job.status == JobStatus.QUEUED, Job.next_dispatch_at <= now)
-                .where(or_(Job.claimed_until.is_(None), Job.claimed_until < now))
+                .where(Job.status == JobStatus.QUEUED, *_may_be_submitted(now))
                 .order_by(Job.next_dispatch_at)
                 .limit(limit)
             ).all()
@@ -107,8 +110,7 @@ class Ledger:
             taken = session.execute(
                 update(Job)
                 .where(Job.job_id == job_id, Job.status == JobStatus.QUEUED)
-                .where(Job.next_dispatch_at <= now)
-                .where(or_(Job.claimed_until.is_(None), Job.claimed_until < now))
+                .where(*_may_be_submitted(now))
                 .values(
                     claimed_until=now + CLAIM_LIFE,
                     dispatch=Job.dispatch + 1,
@@ -174,9 +176,8 @@ class Ledger:
                 row.attempts -= 1
                 row.claimed_until = None
                 pause = jobs.backoff_s(row.refusals, self._jitter())
-                row.next_dispatch_at = self._clock.now() + timedelta(
-                    seconds=max(pause, error.retry_after_s or 0.0)
-                )
+                wanted = timedelta(seconds=max(pause, error.retry_after_s or 0.0))
+                row.next_dispatch_at = self._clock.now() + min(wanted, LONGEST_PAUSE)
             return row.status
 
     def fail(self, job_id: str, dispatch: int, error: JobError) -> JobStatus | None:
@@ -212,11 +213,14 @@ class Ledger:
         with reading(self._engine) as session:
             return session.scalars(
                 select(Job.job_id)
-                .where(Job.status.in_(_OPEN), Job.ask_at <= self._clock.now())
+                .where(Job.status.in_(_OPEN), self._is_quiet(self._clock.now()))
                 .where(Job.next_dispatch_at.is_(None))
                 .order_by(Job.ask_at)
                 .limit(limit)
             ).all()
+
+    def _is_quiet(self, now: datetime) -> ColumnElement[bool]:
+        return is_due(Job.ask_at, now, self._quiet)
 
     def take_question(self, job_id: str) -> Question | None:
         """Return what to ask about a quiet job; None if another gateway is asking already."""
@@ -224,7 +228,7 @@ class Ledger:
         with writing(self._engine) as session:
             taken = session.execute(
                 update(Job)
-                .where(Job.job_id == job_id, Job.status.in_(_OPEN), Job.ask_at <= now)
+                .where(Job.job_id == job_id, Job.status.in_(_OPEN), self._is_quiet(now))
                 .where(Job.next_dispatch_at.is_(None))
                 .values(ask_at=now + self._quiet)
             )
@@ -291,6 +295,11 @@ class Ledger:
             row.next_dispatch_at = row.claimed_until = row.ask_at = None
             if before.status is not after.status:
                 row.completed_at = now
+
+
+def _may_be_submitted(now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    free = or_(Job.claimed_until.is_(None), is_due(Job.claimed_until, now, CLAIM_LIFE))
+    return is_due(Job.next_dispatch_at, now, LONGEST_PAUSE), free
 
 
 def _touched(result: Any) -> bool:

@@ -1,13 +1,12 @@
 """Links to stored objects that expire and can't be made up."""
 
+from collections.abc import Sequence
 from datetime import timedelta
-from hashlib import sha256
 from urllib.parse import urlencode
-
-from itsdangerous import Signer
 
 from gateway.errors import Problem
 from gateway.ports import Clock
+from gateway.signers import signer
 
 _LONGEST_EXPIRY = 12  # digits: no date that a person will see has more
 
@@ -16,15 +15,14 @@ class Links:
     """Makes and checks links of the form ``{public_url}/files/{key}?expires=…&signature=…``.
 
     ``expires`` is in seconds since the epoch; ``signature`` is an HMAC-SHA256 of key and expiry.
+    The first of ``secrets`` signs; all of them are believed.
     """
 
-    def __init__(self, public_url: str, secret: str, life_s: int, clock: Clock) -> None:
+    def __init__(self, public_url: str, secrets: Sequence[str], life_s: int, clock: Clock) -> None:
         self._base = public_url.rstrip("/") + "/files/"
         self._life = timedelta(seconds=life_s)
         self._clock = clock
-        self._signer = Signer(
-            secret, salt="foxetales.file-link", key_derivation="hmac", digest_method=sha256
-        )
+        self._signer = signer(secrets, "file-link")
 
     def url(self, key: str, life: timedelta | None = None) -> str:
         """Return an absolute link to the object under ``key``, good for ``life``, or else for

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gateway import orders
-from gateway.ids import new_id
+from gateway.ids import id_of
 from gateway.order_records import (
     Order,
     OrderEvent,
@@ -48,9 +48,8 @@ _TOLD_TO_SHOPS: Final = frozenset(OrderStatus) - {
 class Payment:
     """What a payment provider says was paid, in our words.
 
-    ``amount`` is in the currency's minor unit. ``problem`` is why it can't be fulfilled as it is
-    (a stable code such as ``wrong_amount``): money was taken, so it is an order all the same, and
-    the desk decides.
+    ``amount`` is in the currency's minor unit. ``problem`` is why it can't be fulfilled as it is (a
+    code such as ``wrong_amount``): money was taken, so it is an order, and the desk decides.
     """
 
     source: Source
@@ -69,6 +68,7 @@ class Payment:
     address: Mapping[str, Any] | None
     paid_at: datetime
     problem: str | None = None
+    dedication: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,9 @@ def record_payment(session: Session, payment: Payment, lives: Lives, now: dateti
     if problem is None and preview is None:
         problem = "preview_unknown" if payment.preview_id is None else "preview_gone"
     order = Order(
-        order_id=new_id(),
+        # The same payment always makes the same order: if a database is restored from before it and
+        # the payment is told again, the printer still knows the order by this id.
+        order_id=id_of(payment.source, payment.shop_domain, payment.source_id),
         shop_id=payment.shop_id,
         source=payment.source,
         shop_domain=payment.shop_domain,
@@ -105,6 +107,7 @@ def record_payment(session: Session, payment: Payment, lives: Lives, now: dateti
         customer_id=payment.customer_id,
         email=payment.email,
         address=dict(payment.address) if payment.address else None,
+        dedication=payment.dedication,
         status=OrderStatus.PAID,
         run_due_at=now,
         paid_at=payment.paid_at,

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from gateway.orders import OrderStatus
 from gateway.records import Record, enum_column, id_column
@@ -31,6 +31,7 @@ class Checkout(Record):
     """A Stripe Checkout Session that we made: what is bought, for how much.
 
     ``amount`` is in the currency's minor unit. An order is made of it when it is paid.
+    ``dedication`` is emptied by erasure.
     """
 
     __tablename__ = "checkouts"
@@ -42,6 +43,7 @@ class Checkout(Record):
     amount: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
     url: Mapped[str] = mapped_column(Text)
+    dedication: Mapped[str | None] = mapped_column(Text)
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     created_at: Mapped[datetime]
 
@@ -50,12 +52,14 @@ class Order(Record):
     """A paid book.
 
     ``(source, shop_domain, source_id)`` is the business key: a Stripe session id, or a Shopify
-    order id and line item id. ``preview_id`` is None if what was paid names no preview of ours.
-    ``address`` is a :class:`gateway.ports.Address` as JSON; like ``email`` it is emptied by
-    erasure. ``run`` counts fulfilment runs; ``run_due_at`` is set while one is to be started.
-    ``parked_stage`` and ``parked_reason`` say why it needs attention. ``holds`` are the reasons for
-    which it isn't to be printed. ``files`` keeps what was
-    assembled: keys, digests, pages. ``edition`` counts what was given to the printer.
+    order id and line item id; ``source_name`` is by what a shop's people know an order of theirs.
+    ``email_key`` is ``email`` in lower case, to find it by: it follows by itself. ``preview_id`` is
+    None if what was paid names no preview of ours.
+    ``address`` is a :class:`gateway.ports.Address` as JSON; like ``email`` and ``dedication`` it is
+    emptied by erasure. ``run`` counts fulfilment runs; ``run_due_at`` is set while one is to be
+    started. ``parked_stage`` and ``parked_reason`` say why it needs attention. ``holds`` are the
+    reasons for which it isn't to be printed. ``files`` keeps what was assembled: keys, digests,
+    pages. ``edition`` counts what was given to the printer.
     """
 
     __tablename__ = "orders"
@@ -63,14 +67,16 @@ class Order(Record):
         UniqueConstraint("source", "shop_domain", "source_id"),
         Index("orders_by_status", "status", "updated_at"),
         Index("orders_to_run", "run_due_at"),
+        Index("orders_newest", "paid_at", "order_id"),
     )
 
     order_id: Mapped[str] = mapped_column(id_column(), primary_key=True)
     shop_id: Mapped[str] = mapped_column(id_column(), index=True)
     source: Mapped[Source] = mapped_column(enum_column(Source))
     shop_domain: Mapped[str] = mapped_column(String(255), default="")
-    source_id: Mapped[str] = mapped_column(String(255))
+    source_id: Mapped[str] = mapped_column(String(255), index=True)
     source_order: Mapped[str] = mapped_column(String(255), index=True)
+    source_name: Mapped[str | None] = mapped_column(String(64), index=True)
     payment_id: Mapped[str | None] = mapped_column(String(255), index=True)
     preview_id: Mapped[str | None] = mapped_column(ForeignKey("previews.preview_id"), index=True)
     quantity: Mapped[int]
@@ -81,8 +87,10 @@ class Order(Record):
         enum_column(PaymentState), default=PaymentState.PAID
     )
     customer_id: Mapped[str | None] = mapped_column(String(255), index=True)
-    email: Mapped[str | None] = mapped_column(String(320), index=True)
+    email: Mapped[str | None] = mapped_column(String(320))
+    email_key: Mapped[str | None] = mapped_column(String(320), index=True)
     address: Mapped[dict[str, Any] | None]
+    dedication: Mapped[str | None] = mapped_column(Text)
     status: Mapped[OrderStatus] = mapped_column(enum_column(OrderStatus))
     holds: Mapped[list[str]] = mapped_column(JSON, default=list)
     parked_stage: Mapped[str | None] = mapped_column(String(16))
@@ -99,6 +107,11 @@ class Order(Record):
     shipped_at: Mapped[datetime | None]
     download_until: Mapped[datetime | None]
     erased_at: Mapped[datetime | None]
+
+    @validates("email")
+    def _fold(self, _: str, email: str | None) -> str | None:
+        self.email_key = email.lower() if email else None
+        return email
 
     @property
     def hold_reason(self) -> str | None:

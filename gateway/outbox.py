@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from sqlalchemy import ColumnElement, Engine, and_, or_, select, update
+from sqlalchemy import ColumnElement, Engine, or_, select, update
 
+from gateway.due import is_due, is_due_again
 from gateway.order_records import Order, OutboxItem
 from gateway.ports import Clock, Mail, Mailer, MailError, MailRefused
 from gateway.processes import ThisProcess
@@ -108,18 +109,24 @@ class Outbox:
         with reading(self.engine) as session:
             return session.scalars(
                 select(OutboxItem.message_id)
-                .where(_is_due(now), self.process.may_claim(OutboxItem, now))
+                .where(*self._may_leave(now))
                 .order_by(OutboxItem.due_at)
                 .limit(limit)
             ).all()
+
+    def _may_leave(self, now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+        free = self.process.may_claim(OutboxItem, now)
+        return (
+            is_due_again(OutboxItem.due_at, OutboxItem.attempts, now, _PAUSES),
+            or_(free, is_due(OutboxItem.claimed_until, now, CLAIM_LIFE)),
+        )
 
     def _claim(self, message_id: str) -> bool:
         now = self.clock.now()
         with writing(self.engine) as session:
             taken = session.scalars(
                 update(OutboxItem)
-                .where(OutboxItem.message_id == message_id, _is_due(now))
-                .where(self.process.may_claim(OutboxItem, now))
+                .where(OutboxItem.message_id == message_id, *self._may_leave(now))
                 .values(
                     claimed_until=now + CLAIM_LIFE,
                     claimed_by=self.process.executor_id,
@@ -191,13 +198,12 @@ class Outbox:
                 item.due_at = self.clock.now() + timedelta(seconds=self._pause_s(item.attempts))
 
     def _pause_s(self, attempts: int) -> float:
-        full = min(_LONGEST_PAUSE_S, 5.0 * 2.0 ** min(attempts - 1, 20))
-        return full * (1 - self.jitter() / 2)
+        return _full_pause_s(attempts) * (1 - self.jitter() / 2)
 
 
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    """What was never tried is due at once, even if the clock was set back since it was written."""
-    return or_(
-        OutboxItem.due_at <= now,
-        and_(OutboxItem.due_at.is_not(None), OutboxItem.attempts == 0),
-    )
+def _full_pause_s(attempts: int) -> float:
+    """The longest pause after so many attempts; nothing waits that was never tried."""
+    return min(_LONGEST_PAUSE_S, 5.0 * 2.0 ** (attempts - 1)) if attempts else 0.0
+
+
+_PAUSES: Final = [timedelta(seconds=_full_pause_s(attempts)) for attempts in range(MAX_ATTEMPTS)]

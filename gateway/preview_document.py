@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Literal
 
 from books.model import Book, Price
+from books.model import Page as BookPage
 from contract.status import JobStatus, PageStatus
 from gateway.catalogue import STYLES
 from gateway.looks import Rendering
@@ -55,15 +56,7 @@ def preview_document(
     shown = shown_pages(pages)
     visible = [_shown_page(book, preview, n, shown.get(n), pictures[n], link) for n in open_pages]
     locked = [
-        LockedPage(
-            page_number=page.page_number,
-            image_url="",
-            story_text=page.text_for(preview.child_name),
-            is_watermarked=False,
-            is_locked=True,
-        )
-        for page in book.pages
-        if page.page_number not in open_pages
+        _locked_page(page, preview) for page in book.pages if page.page_number not in open_pages
     ]
     covers = [page.image_url for page in visible if page.is_cover]
     status = _status(job, visible, expired)
@@ -142,6 +135,16 @@ def _shown_page(
         is_watermarked=picture.is_watermarked if picture else True,
         is_locked=False,
         is_cover=number == book.cover_page,
+    )
+
+
+def _locked_page(page: BookPage, preview: Preview) -> LockedPage:
+    return LockedPage(
+        page_number=page.page_number,
+        image_url="",
+        story_text=page.text_for(preview.child_name),
+        is_watermarked=False,
+        is_locked=True,
     )
 
 

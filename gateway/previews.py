@@ -24,6 +24,7 @@ from gateway.looks import Rendering, rendering
 from gateway.records import Job, Page, Photo, Preview, lock, reading, writing
 from gateway.schema import PageRequest, PreviewRequest
 from gateway.services import Services
+from gateway.unlocked import unlocking_order
 
 PREVIEW = "preview"
 PAGE = "page"
@@ -97,8 +98,8 @@ def request_page(services: Services, request: PageRequest, idempotency_key: str 
 
     Raises:
         Problem: ``preview_unknown``, ``photo_unknown``, ``page_unknown``, ``page_locked``,
-            ``job_in_progress`` while the page is being rendered, ``gpu_budget_spent``, or
-            ``idempotency_key_reused``.
+            ``book_paid``, ``job_in_progress`` while the page is being rendered,
+            ``gpu_budget_spent``, or ``idempotency_key_reused``.
     """
     try:
         with writing(services.engine) as session:
@@ -108,6 +109,7 @@ def request_page(services: Services, request: PageRequest, idempotency_key: str 
             session.add(job)
             session.flush()  # the UNIQUE key speaks before anything else is looked at
             _check_page(services, preview, request.page_number)
+            _check_unpaid(session, preview)
             _check_photo(services, session, preview.photo_id)
             _check_idle(session, request, job)
             _check_budget(services, session, 1)
@@ -129,7 +131,8 @@ def retry(services: Services, job_id: str, token_preview_id: str | None) -> Queu
 
     Raises:
         Problem: ``job_unknown``, also for another parent's job; ``job_not_failed``;
-            ``photo_unknown`` when it has expired; ``gpu_budget_spent``.
+            ``photo_unknown`` when it has expired; ``gpu_budget_spent``; ``book_paid`` for a job
+            that doesn't work for the order.
     """
     with writing(services.engine) as session:
         job = lock(session, job_id)
@@ -143,6 +146,7 @@ def retry(services: Services, job_id: str, token_preview_id: str | None) -> Queu
         _check_photo(services, session, preview.photo_id)
         pages = _count_pages(session, job_id)
         if job.order_id is None:
+            _check_unpaid(session, preview)
             _check_budget(services, session, pages)
         services.dispatcher.ledger.reopen(session, job)
     return _queued(job, pages)
@@ -225,6 +229,12 @@ def _check_page(services: Services, preview: Preview, page_number: int) -> None:
         raise Problem("page_unknown")
     if page_number not in book.preview_pages:
         raise Problem("page_locked")
+
+
+def _check_unpaid(session: Session, preview: Preview) -> None:
+    """A paid book has takes of its own: what a parent had painted now wouldn't be in it."""
+    if unlocking_order(session, preview.preview_id) is not None:
+        raise Problem("book_paid")
 
 
 def _check_idle(session: Session, request: PageRequest, new: Job) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from gateway import order_book
+from gateway.due import is_due
 from gateway.order_records import Order, PrintJobRecord
 from gateway.orders import TRANSITIONS, OrderStatus, Stage
 from gateway.ports import (
@@ -145,7 +146,7 @@ class PrintDesk:
         with reading(self.engine) as session:
             return session.scalars(
                 select(PrintJobRecord.external_id)
-                .where(PrintJobRecord.ask_at <= self.clock.now())
+                .where(is_due(PrintJobRecord.ask_at, self.clock.now(), _QUESTIONS_EVERY))
                 .order_by(PrintJobRecord.ask_at)
                 .limit(limit)
             ).all()
@@ -153,10 +154,16 @@ class PrintDesk:
     def ask(self, external_id: str) -> None:
         """Ask the printer about a job; if it can't tell, it is asked again later."""
         with writing(self.engine) as session:
-            record = session.get(PrintJobRecord, external_id, with_for_update=True)
-            if record is None or record.ask_at is None or record.ask_at > self.clock.now():
+            now = self.clock.now()
+            record = session.scalar(
+                select(PrintJobRecord)
+                .where(PrintJobRecord.external_id == external_id)
+                .where(is_due(PrintJobRecord.ask_at, now, _QUESTIONS_EVERY))
+                .with_for_update()
+            )
+            if record is None:
                 return
-            record.ask_at = self.clock.now() + _QUESTIONS_EVERY
+            record.ask_at = now + _QUESTIONS_EVERY
             vendor_id = record.vendor_id
         try:
             job = self.vendor.state(vendor_id) if vendor_id else self.vendor.find(external_id)

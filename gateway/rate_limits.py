@@ -49,6 +49,11 @@ class Rate:
             raise ValueError("must be like 30/hour (second, minute, hour, day), or off")
         return cls(int(parts[1]), UNITS_S[parts[2]])
 
+    def __str__(self) -> str:
+        """The rate as it is written, such as ``30/hour``."""
+        unit = next((unit for unit, length in UNITS_S.items() if length == self.window_s), None)
+        return f"{self.amount}/{unit or f'{self.window_s} s'}"
+
 
 @dataclass(frozen=True)
 class Count:

@@ -24,21 +24,13 @@ from typing import Any, Final
 from sqlalchemy import CursorResult, delete, exists, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
-from contract.keys import book_key, embedding_key
+from contract.keys import BOOK_PARTS, book_key, embedding_key
 from gateway import order_book
-from gateway.desk_views import PARTS
+from gateway.erasure import is_open
 from gateway.order_records import AuditEntry, InboxItem, Order, OutboxItem, Removal
 from gateway.orders import STOPPED, WORKING, OrderStatus
-from gateway.privacy import (
-    Reason,
-    bury,
-    delete_all,
-    is_open,
-    keys_of_preview,
-    remove_buried,
-    remove_photo,
-)
 from gateway.records import Job, Photo, Preview, UtcDateTime, reading, writing
+from gateway.removals import Reason, keys_of_preview
 from gateway.services import Services
 from storage.errors import StoreError, StoreUnavailable
 
@@ -97,9 +89,8 @@ def _expire(services: Services, preview_id: str) -> int:
     with writing(services.engine) as session:
         preview = session.get_one(Preview, preview_id, with_for_update=True)
         if preview.erased_at is None:
-            bury(services, session, preview)
-    remove_buried(services, preview_id)
-    return 1
+            services.erasure.bury(session, preview)
+    return _remove_buried(services, preview_id)
 
 
 def _buried(services: Services) -> int:
@@ -115,7 +106,7 @@ def _buried(services: Services) -> int:
 
 
 def _remove_buried(services: Services, preview_id: str) -> int:
-    remove_buried(services, preview_id)
+    services.erasure.removals.remove_buried(preview_id)
     return 1
 
 
@@ -139,7 +130,7 @@ def _remove_late(services: Services, preview_id: str) -> int:
         photo = session.get_one(Photo, session.get_one(Preview, preview_id).photo_id)
         if photo.removed_at is not None:
             keys += [photo.key, embedding_key(photo.photo_id)]
-    deleted = delete_all(services, keys)
+    deleted = services.erasure.removals.delete_all(keys)
     if deleted:
         _write_down(services, "preview", preview_id, Reason.LATE, deleted)
     return min(deleted, 1)
@@ -160,7 +151,7 @@ def _photos(services: Services) -> int:
 
 
 def _remove_photo(services: Services, photo_id: str) -> int:
-    remove_photo(services, photo_id, Reason.EXPIRED)
+    services.erasure.removals.remove_photo(photo_id, Reason.EXPIRED)
     return 1
 
 
@@ -194,7 +185,7 @@ def _embeddings(services: Services) -> int:
 
 
 def _remove_embedding(services: Services, photo_id: str) -> int:
-    deleted = delete_all(services, [embedding_key(photo_id)])
+    deleted = services.erasure.removals.delete_all([embedding_key(photo_id)])
     _write_down(services, "embedding", photo_id, Reason.EXPIRED, deleted)
     return 1
 
@@ -211,7 +202,9 @@ def _downloads(services: Services) -> int:
 
 
 def _remove_download(services: Services, order_id: str) -> int:
-    deleted = delete_all(services, [book_key(order_id, part) for part in PARTS])
+    deleted = services.erasure.removals.delete_all(
+        [book_key(order_id, part) for part in BOOK_PARTS]
+    )
     now = services.clock.now()
     with writing(services.engine) as session:
         order = order_book.lock_order(session, order_id)

@@ -1,16 +1,12 @@
 """The parts that take payments and hear of them, and how they are put together."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Engine
-
-from books.model import Book
 from gateway.catalogue import Catalogue
 from gateway.checkout import Till
 from gateway.inbox import PRINTER, SHOPIFY, STRIPE, Inbox
-from gateway.order_book import Lives
-from gateway.ports import Clock, Payments
+from gateway.order_services import OrderServices
+from gateway.outside import Outside
 from gateway.printer_events import PrinterEvents
 from gateway.rounds import Round
 from gateway.settings import Settings
@@ -37,16 +33,13 @@ class SaleServices:
 
 def assemble_sales(
     settings: Settings,
-    *,
-    engine: Engine,
-    clock: Clock,
+    outside: Outside,
     books: Catalogue,
-    lives: Lives,
-    payments: Payments | None,
-    check_printable: Callable[[Book, str], None],
-    privacy: Callable[[], Privacy],
+    orders: OrderServices,
+    privacy: Privacy,
 ) -> SaleServices:
     """Put together what takes payments."""
+    engine, clock, lives = outside.engine, outside.clock, orders.lives
     stripe = StripeEvents(engine, clock, lives, settings.allow_test_payments)
     shopify = ShopifyOrders(engine, clock, lives, settings.allow_test_payments, privacy)
     printer = PrinterEvents(engine, clock)
@@ -56,8 +49,8 @@ def assemble_sales(
             clock=clock,
             books=books,
             events=stripe,
-            check_printable=check_printable,
-            payments=payments,
+            check_printable=orders.check_printable,
+            payments=outside.payments,
         ),
         inbox=Inbox(
             engine,

@@ -13,6 +13,7 @@ from contract.errors import ErrorCode
 from contract.result import PageTimings
 from contract.status import JobStatus, PageStatus
 from contract.types import Identifier
+from gateway.dedications import clean_dedication
 
 NAME_MAX = 40
 
@@ -47,6 +48,7 @@ def _belongs_to_a_name(character: str) -> bool:
 
 
 ChildName = Annotated[str, Field(max_length=200), AfterValidator(clean_name)]
+Dedication = Annotated[str, Field(max_length=1000), AfterValidator(clean_dedication)]
 Seed = Annotated[int, Field(ge=0, le=2**53 - 1)]
 
 

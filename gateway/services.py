@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from books.appearances import load_appearances
 from books.library import BookError
 from gateway.adapters.centerface import CenterFace
+from gateway.adapters.database_clock import DatabaseClock
 from gateway.adapters.file_drop import FileDrop
 from gateway.adapters.kv_redis import RedisKeyValue, open_redis
 from gateway.adapters.kv_sql import SqlKeyValue
@@ -35,6 +36,7 @@ from gateway.catalogue import ArtMissing, Catalogue
 from gateway.desk_tokens import DeskTokens
 from gateway.dispatcher import Dispatcher
 from gateway.download_links import DownloadLinks
+from gateway.erasure import Erasure
 from gateway.ledger import Ledger
 from gateway.links import Links
 from gateway.looks import LookMissing, check_look
@@ -42,7 +44,7 @@ from gateway.mail_message import sender
 from gateway.migrations import SchemaError, upgrade
 from gateway.order_records import Order
 from gateway.order_services import OrderServices, assemble_orders
-from gateway.outbox import Courier
+from gateway.outside import Outside
 from gateway.pdf import FontMissing, FontSet, load_fonts
 from gateway.ports import (
     Clock,
@@ -50,15 +52,16 @@ from gateway.ports import (
     KeyValue,
     Mailer,
     ObjectStore,
-    Payments,
     PrintVendor,
     RenderEndpoint,
 )
 from gateway.rate_limits import RateLimiter
 from gateway.records import open_engine
+from gateway.removals import Removals
 from gateway.rounds import Round
 from gateway.sale_services import SaleServices, assemble_sales
 from gateway.settings import Settings, SettingsError
+from gateway.shop_privacy import privacy_of
 from gateway.shops import ApiKeys
 from gateway.status_board import StatusBoard
 from gateway.stripe_events import EVENT_TYPES
@@ -88,6 +91,7 @@ class Services:
     links: Links
     orders: OrderServices
     sales: SaleServices
+    erasure: Erasure
     api_keys: ApiKeys
     limiter: RateLimiter
     desk_tokens: DeskTokens
@@ -95,108 +99,78 @@ class Services:
     closers: tuple[Closer, ...] = ()
 
 
-def assemble(
-    settings: Settings,
-    *,
-    clock: Clock,
-    engine: Engine,
-    kv: KeyValue,
-    store: ObjectStore,
-    endpoint: RenderEndpoint,
-    faces: FaceDetector,
-    mailer: Mailer,
-    printer: PrintVendor,
-    courier: Courier,
-    fonts: FontSet,
-    limiter: RateLimiter,
-    payments: Payments | None = None,
-    closers: tuple[Closer, ...] = (),
-) -> Services:
+def assemble(settings: Settings, outside: Outside, closers: tuple[Closer, ...] = ()) -> Services:
     """Put the gateway together around the parts that touch the world.
 
     Raises:
         SettingsError: the books or the appearances can't be used; one line says which.
     """
-    books = _catalogue(settings)
-    board = StatusBoard(engine, kv)
-    public_url = str(settings.public_url).rstrip("/")
-    webhook_base = (
-        f"{public_url}/webhooks/runpod/job/{settings.runpod_webhook_token.get_secret_value()}"
-    )
-    ledger = Ledger(
-        engine,
-        clock,
-        attempts=settings.job_attempts,
-        quiet_s=settings.job_quiet_s,
-        jitter=SystemRandom().random,
-    )
-    dispatcher = Dispatcher(
-        ledger=ledger,
-        endpoint=endpoint,
-        store=store,
-        books=books,
-        board=board,
-        webhook_url=lambda job_id: f"{webhook_base}/{job_id}",
-        deadline_s=settings.job_deadline_s,
-    )
-    secret = settings.app_secret.get_secret_value()
-    links = Links(public_url, secret, settings.link_life_s, clock)
-    tokens = Tokens(secret)
-    downloads = DownloadLinks(public_url, secret)
-    orders = assemble_orders(
-        settings,
-        engine=engine,
-        clock=clock,
-        store=store,
-        books=books,
-        ledger=ledger,
-        links=links,
-        mailer=mailer,
-        printer=printer,
-        courier=courier,
-        fonts=fonts,
-        downloads=downloads,
-        order_url=partial(_order_page, public_url, tokens),
-    )
-    # What erases works with all services, which therefore have to be there first.
-    from gateway.shop_privacy import privacy_of
-
-    sales = assemble_sales(
-        settings,
-        engine=engine,
-        clock=clock,
-        books=books,
-        lives=orders.lives,
-        payments=payments,
-        check_printable=orders.check_printable,
-        privacy=lambda: privacy_of(services, courier),
-    )
-    services = Services(
+    clock, engine = outside.clock, outside.engine
+    books = open_catalogue(settings)
+    board = StatusBoard(engine, outside.kv)
+    dispatcher = _dispatcher(settings, outside, books, board)
+    ledger = dispatcher.ledger
+    public_url = _public_url(settings)
+    secrets = settings.app_secrets
+    links = Links(public_url, secrets, settings.link_life_s, clock)
+    tokens = Tokens(secrets)
+    downloads = DownloadLinks(public_url, secrets)
+    order_url = partial(_order_page, public_url, tokens)
+    orders = assemble_orders(settings, outside, books, ledger, links, downloads, order_url)
+    erasure = Erasure(engine, clock, ledger, Removals(engine, clock, outside.store), secrets[0])
+    privacy = privacy_of(erasure, engine, clock, outside.courier)
+    sales = assemble_sales(settings, outside, books, orders, privacy)
+    desk_life = timedelta(seconds=settings.desk_token_life_s)
+    return Services(
         settings=settings,
         clock=clock,
         engine=engine,
-        kv=kv,
-        store=store,
-        endpoint=endpoint,
-        faces=faces,
-        mailer=mailer,
-        printer=printer,
+        kv=outside.kv,
+        store=outside.store,
+        endpoint=outside.endpoint,
+        faces=outside.faces,
+        mailer=outside.mailer,
+        printer=outside.printer,
         books=books,
         board=board,
         dispatcher=dispatcher,
         tokens=tokens,
         api_keys=ApiKeys(engine, clock),
-        limiter=limiter,
+        limiter=outside.limiter,
         download_links=downloads,
-        desk_tokens=DeskTokens(
-            settings.desk_secrets, timedelta(seconds=settings.desk_token_life_s), clock
-        ),
+        desk_tokens=DeskTokens(settings.desk_secrets, desk_life, clock),
         links=links,
         orders=orders,
         sales=sales,
+        erasure=erasure,
         closers=closers,
     )
-    return services
+
+
+def _dispatcher(
+    settings: Settings, outside: Outside, books: Catalogue, board: StatusBoard
+) -> Dispatcher:
+    token = settings.runpod_webhook_token.get_secret_value()
+    webhooks = f"{_public_url(settings)}/webhooks/runpod/job/{token}"
+    return Dispatcher(
+        ledger=Ledger(
+            outside.engine,
+            outside.clock,
+            attempts=settings.job_attempts,
+            quiet_s=settings.job_quiet_s,
+            jitter=SystemRandom().random,
+        ),
+        endpoint=outside.endpoint,
+        store=outside.store,
+        books=books,
+        board=board,
+        webhook_url=lambda job_id: f"{webhooks}/{job_id}",
+        deadline_s=settings.job_deadline_s,
+    )
+
+
+def _public_url(settings: Settings) -> str:
+    return str(settings.public_url).rstrip("/")
 
 
 def _order_page(public_url: str, tokens: Tokens, order: Order) -> str:
@@ -215,7 +189,8 @@ def build(settings: Settings, environ: Mapping[str, str], clock: Clock | None = 
     """Put the gateway together from its settings: the only place that chooses adapters.
 
     ``environ`` gives the credentials of an ``s3://`` store (see ``storage.open``); ``clock`` is the
-    system's if none is given.
+    machine's, the system's if none is given. Gateways on PostgreSQL go by the database's instead:
+    machines disagree.
 
     Raises:
         SettingsError: a setting names something that can't be used; one line says which.
@@ -229,7 +204,8 @@ def build(settings: Settings, environ: Mapping[str, str], clock: Clock | None = 
     except (FileNotFoundError, cv2.error) as error:
         raise SettingsError(f"FACE_MODEL_PATH: {error}") from error
     engine = open_database(settings.database_url)
-    clock = clock or SystemClock()
+    shared = _shared_clock(engine)
+    clock = shared or clock or SystemClock()
     client = httpx.AsyncClient(timeout=httpx.Timeout(15, connect=5))
     vendors = httpx.Client(timeout=httpx.Timeout(30, connect=5))
     courier = WebhookCourier(clock)
@@ -237,23 +213,26 @@ def build(settings: Settings, environ: Mapping[str, str], clock: Clock | None = 
     payments = _payments(settings)
     return assemble(
         settings,
-        clock=clock,
-        engine=engine,
-        kv=RedisKeyValue(redis, clock) if redis else SqlKeyValue(engine, clock),
-        store=store,
-        endpoint=RunpodEndpoint(
-            client,
-            api_url=str(settings.runpod_api_url),
-            endpoint_id=settings.runpod_endpoint_id,
-            api_key=settings.runpod_api_key.get_secret_value(),
+        Outside(
+            clock=clock,
+            engine=engine,
+            kv=RedisKeyValue(redis, clock) if redis else SqlKeyValue(engine, clock),
+            store=store,
+            endpoint=RunpodEndpoint(
+                client,
+                api_url=str(settings.runpod_api_url),
+                endpoint_id=settings.runpod_endpoint_id,
+                api_key=settings.runpod_api_key.get_secret_value(),
+            ),
+            faces=faces,
+            mailer=_mailer(settings, clock, vendors),
+            printer=_printer(settings, clock, vendors, store),
+            courier=courier,
+            fonts=_fonts(),
+            limiter=RedisRateLimiter(redis) if redis else MemoryRateLimiter(),
+            payments=payments,
+            set_clock=shared.synchronise if shared else (lambda: None),
         ),
-        faces=faces,
-        mailer=_mailer(settings, clock, vendors),
-        printer=_printer(settings, clock, vendors, store),
-        courier=courier,
-        fonts=_fonts(),
-        limiter=RedisRateLimiter(redis) if redis else MemoryRateLimiter(),
-        payments=payments,
         closers=(
             client.aclose,
             partial(to_thread.run_sync, vendors.close),
@@ -262,6 +241,17 @@ def build(settings: Settings, environ: Mapping[str, str], clock: Clock | None = 
             *([partial(to_thread.run_sync, redis.close)] if redis else []),
         ),
     )
+
+
+def _shared_clock(engine: Engine) -> DatabaseClock | None:
+    """The clock of all gateways on the database; with SQLite there is one machine."""
+    if engine.dialect.name != "postgresql":
+        return None
+    try:
+        return DatabaseClock(engine)
+    except SQLAlchemyError as error:
+        reason = type(error).__name__
+        raise SettingsError(f"DATABASE_URL: can't be asked for the time ({reason})") from None
 
 
 def _fonts() -> FontSet:
@@ -335,7 +325,12 @@ def _printer(
     )
 
 
-def _catalogue(settings: Settings) -> Catalogue:
+def open_catalogue(settings: Settings) -> Catalogue:
+    """Read the books, their art and the appearances.
+
+    Raises:
+        SettingsError: they can't be used; one line says which.
+    """
     try:
         appearances = load_appearances(settings.appearances_path)
     except BookError as error:

@@ -24,6 +24,8 @@ from sqlalchemy.orm import Session
 
 from gateway import order_book
 from gateway.addresses import email_of, from_shopify
+from gateway.customers import Customer
+from gateway.dedications import told_dedication
 from gateway.inbox import SHOPIFY, Message, NotYet, Unusable, wake
 from gateway.money import minor_units
 from gateway.order_book import Lives, Payment
@@ -41,6 +43,9 @@ SHOP_REDACT: Final = "shop/redact"
 
 PREVIEW_PROPERTIES: Final = ("preview_id", "_preview_id")
 """The line item property that names a preview. Shopify hides one with an underscore from buyers."""
+
+DEDICATION_PROPERTIES: Final = ("dedication", "Dedication", "_dedication")
+"""The line item property with the book's dedication. Buyers see its name."""
 
 # The kinds of facts in an order's history.
 _NAME: Final = "shopify_order"
@@ -77,10 +82,17 @@ class _Line(_Told):
     @property
     def preview_id(self) -> str | None:
         """The id that it names, whether or not there is such a preview; None if it isn't a book."""
-        for item in self.properties:
-            if item.name in PREVIEW_PROPERTIES and item.value:
-                return str(item.value).strip()
-        return None
+        claimed = self._property(PREVIEW_PROPERTIES)
+        return claimed.strip() if claimed is not None else None
+
+    @property
+    def dedication(self) -> str | None:
+        """The dedication as the buyer wrote it."""
+        return self._property(DEDICATION_PROPERTIES)
+
+    def _property(self, names: Sequence[str]) -> str | None:
+        told = (item.value for item in self.properties if item.name in names and item.value)
+        return next(map(str, told), None)
 
     def amount(self, currency: str) -> int:
         """What was paid for it, in the currency's minor unit."""
@@ -128,20 +140,37 @@ class _Refund(_Told):
 class _Compliance(_Told):
     shop_domain: str
     customer: _Customer | None = None
-    data_request: dict[str, Any] | None = None
+    orders_to_redact: Annotated[list[int], BeforeValidator(_empty)] = []
+    orders_requested: Annotated[list[int], BeforeValidator(_empty)] = []
+
+    def whose(self, shop_id: str) -> Customer:
+        """Whom a request is about: a buyer may have no name but that of an order.
+
+        Raises:
+            Unusable: nobody.
+        """
+        customer = self.customer or _Customer()
+        try:
+            return Customer(
+                shop_id,
+                str(customer.id) if customer.id is not None else None,
+                email_of(customer.email),
+                tuple(map(str, [*self.orders_to_redact, *self.orders_requested])),
+            )
+        except ValueError:
+            raise Unusable("no_customer") from None
 
 
 @dataclass(frozen=True)
 class Privacy:
     """What is done about a customer's data. All block, and are safe to repeat.
 
-    ``erase_customer`` and ``tell_data`` take a shop's id, the customer's id there, and the mail
-    address; of the latter two one may be None. ``tell_data`` also takes the request's id, and sees
-    to it that the shop gets what is stored. ``erase_shop`` takes the shop's id.
+    ``tell_data`` also takes the request's id, and sees to it that the shop gets what is stored; it
+    raises Unusable if only a person can do that. ``erase_shop`` takes the shop's id.
     """
 
-    erase_customer: Callable[[str, str | None, str | None], object]
-    tell_data: Callable[[str, str | None, str | None, str], object]
+    erase_customer: Callable[[Customer], object]
+    tell_data: Callable[[Customer, str], object]
     erase_shop: Callable[[str], object]
 
 
@@ -156,7 +185,7 @@ class ShopifyOrders:
     clock: Clock
     lives: Lives
     take_test_payments: bool
-    privacy: Callable[[], Privacy]
+    privacy: Privacy
 
     def handle(self, message: Message) -> str:
         """Do what a webhook asks for: the inbox's handler."""
@@ -200,6 +229,7 @@ class ShopifyOrders:
         if order is not None:
             # By this the shop knows it; ours is the id behind it.
             detail = {"name": told.name[:64]}
+            order.source_name = told.name[:64] or None
             order_book.record(session, order, now, actor=SHOPIFY, kind=_NAME, detail=detail)
             if told.cancelled_at is not None:
                 _cancel(session, order, now)
@@ -232,20 +262,23 @@ class ShopifyOrders:
     def _comply(self, shop: Shop, message: Message, told: _Compliance) -> str:
         if told.shop_domain.lower() != message.shop_domain:
             raise Unusable("wrong_shop")
-        customer = told.customer or _Customer()
-        customer_id = str(customer.id) if customer.id is not None else None
-        email = email_of(customer.email)
         if message.topic == SHOP_REDACT:
-            self.privacy().erase_shop(shop.shop_id)
-        elif customer_id is None and email is None:
-            raise Unusable("no_customer")
+            self.privacy.erase_shop(shop.shop_id)
         elif message.topic == CUSTOMER_REDACT:
-            self.privacy().erase_customer(shop.shop_id, customer_id, email)
+            self.privacy.erase_customer(told.whose(shop.shop_id))
         elif message.topic == DATA_REQUEST:
-            self.privacy().tell_data(shop.shop_id, customer_id, email, message.message_id)
+            self.privacy.tell_data(told.whose(shop.shop_id), message.message_id)
         else:
             raise Unusable("topic")
         return "applied"
+
+
+def requested_by(shop_id: str, body: str) -> Customer | None:
+    """Whom a recorded request about a customer's data is about; None if that can't be read."""
+    try:
+        return _Compliance.model_validate_json(body).whose(shop_id)
+    except (ValidationError, Unusable):
+        return None
 
 
 def shop_of(engine: Engine, domain: str) -> Shop | None:
@@ -259,6 +292,7 @@ def shop_of(engine: Engine, domain: str) -> Shop | None:
 def _payment(session: Session, shop: Shop, told: _Order, line: _Line, now: datetime) -> Payment:
     preview_id, problem = _checked_preview(session, shop, line)
     ship_to = from_shopify(told.shipping_address, told.phone)
+    dedication, refused = told_dedication(line.dedication or "")
     customer = told.customer or _Customer()
     currency = told.currency[:3].upper()
     return Payment(
@@ -277,7 +311,8 @@ def _payment(session: Session, shop: Shop, told: _Order, line: _Line, now: datet
         email=email_of(told.email) or email_of(told.contact_email) or email_of(customer.email),
         address=vars(ship_to.address) if ship_to.address else None,
         paid_at=told.processed_at or now,
-        problem=problem or ship_to.problem,
+        problem=problem or ship_to.problem or refused,
+        dedication=dedication,
     )
 
 

@@ -8,20 +8,20 @@ longer than until the next round.
 
 import logging
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import anyio.to_thread
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from contract.status import TERMINAL_STATUSES, JobStatus
-from gateway.ledger import CLAIM_LIFE
+from gateway.due import is_due
+from gateway.ledger import CLAIM_LIFE, Ledger
 from gateway.order_records import Order, OrderPage
 from gateway.orders import OrderStatus
-from gateway.ports import EndpointError
+from gateway.ports import Clock, EndpointError, RenderEndpoint
 from gateway.records import Job, Page, reading, writing
-from gateway.services import Services
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ _TOLD_FOR: Final = timedelta(days=1)
 """The endpoint keeps no job for longer."""
 
 
-def stop_jobs(services: Services, jobs: Iterable[Job]) -> int:
+def stop_jobs(ledger: Ledger, jobs: Iterable[Job], now: datetime) -> int:
     """Give up the jobs that are still open, in the caller's transaction; return how many were.
 
     ``jobs`` are held. The endpoint hears of it by :func:`stop_cancelled`, after the commit.
@@ -40,9 +40,9 @@ def stop_jobs(services: Services, jobs: Iterable[Job]) -> int:
     for job in jobs:
         if job.status in TERMINAL_STATUSES:
             continue
-        services.dispatcher.ledger.cancel(job)
+        ledger.cancel(job)
         # A job that is being submitted at this moment has no id at the endpoint yet.
-        job.ask_at = services.clock.now() if job.dispatch else None
+        job.ask_at = now if job.dispatch else None
         stopped += 1
     return stopped
 
@@ -58,40 +58,39 @@ def jobs_of_order(session: Session, order: Order) -> list[Job]:
     return [job for job in jobs if not _is_shared(session, order, job)]
 
 
-async def stop_cancelled(services: Services) -> int:
+async def stop_cancelled(engine: Engine, clock: Clock, endpoint: RenderEndpoint) -> int:
     """Tell the endpoint of the jobs that were given up; return how many it was told of."""
     told = 0
-    for job_id, runpod_id in await anyio.to_thread.run_sync(_untold, services):
-        done = runpod_id is not None and await _tell(services, job_id, runpod_id)
-        await anyio.to_thread.run_sync(_note, services, job_id, done)
+    for job_id, runpod_id in await anyio.to_thread.run_sync(_untold, engine, clock.now()):
+        done = runpod_id is not None and await _tell(endpoint, job_id, runpod_id)
+        await anyio.to_thread.run_sync(_note, engine, clock.now(), job_id, done)
         told += done
     return told
 
 
-async def _tell(services: Services, job_id: str, runpod_id: str) -> bool:
+async def _tell(endpoint: RenderEndpoint, job_id: str, runpod_id: str) -> bool:
     try:
-        await services.endpoint.cancel(runpod_id)
+        await endpoint.cancel(runpod_id)
     except EndpointError:
         logger.warning("endpoint can't be told to stop a job", extra={"job_id": job_id})
         return False
     return True
 
 
-def _untold(services: Services) -> list[tuple[str, str | None]]:
-    with reading(services.engine) as session:
+def _untold(engine: Engine, now: datetime) -> list[tuple[str, str | None]]:
+    with reading(engine) as session:
         rows = session.execute(
             select(Job.job_id, Job.runpod_id)
-            .where(Job.status == JobStatus.CANCELLED, Job.ask_at <= services.clock.now())
+            .where(Job.status == JobStatus.CANCELLED, is_due(Job.ask_at, now, _TELL_AGAIN))
             .order_by(Job.ask_at)
             .limit(_BATCH)
         ).all()
     return [(job_id, runpod_id) for job_id, runpod_id in rows]
 
 
-def _note(services: Services, job_id: str, told: bool) -> None:
+def _note(engine: Engine, now: datetime, job_id: str, told: bool) -> None:
     """Write down that the endpoint was told, or when it is to be told again."""
-    now = services.clock.now()
-    with writing(services.engine) as session:
+    with writing(engine) as session:
         job = session.get_one(Job, job_id, with_for_update=True)
         if job.status is not JobStatus.CANCELLED or job.ask_at is None:
             return

@@ -319,6 +319,7 @@ def _payment(sql: Session, session: PaidSession, paid_at: datetime) -> Payment |
         address=vars(ship_to.address) if ship_to.address else None,
         paid_at=paid_at,
         problem=_problem(session, checkout) or ship_to.problem,
+        dedication=checkout.dedication if checkout else None,
     )
 
 

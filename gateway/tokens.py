@@ -1,9 +1,11 @@
 """Bearer tokens: who holds a preview's token may see and steer that preview, nothing else."""
 
+from collections.abc import Sequence
 from functools import lru_cache
-from hashlib import sha256
 
-from itsdangerous import BadSignature, Signer
+from itsdangerous import BadSignature
+
+from gateway.signers import signer
 
 _CACHED_TOKENS = 8192
 _LONGEST_TOKEN = 256
@@ -14,13 +16,12 @@ class Tokens:
 
     A token is the preview id and an HMAC-SHA256 of it. It doesn't expire by itself: the preview
     does. The same preview always has the same token, so that a replayed request with an
-    ``Idempotency-Key`` gets the answer it got before.
+    ``Idempotency-Key`` gets the answer it got before. The first of ``secrets`` signs; all of them
+    verify.
     """
 
-    def __init__(self, secret: str) -> None:
-        self._signer = Signer(
-            secret, salt="foxetales.preview-token", key_derivation="hmac", digest_method=sha256
-        )
+    def __init__(self, secrets: Sequence[str]) -> None:
+        self._signer = signer(secrets, "preview-token")
         # Polls carry the same token again and again; verifying it once is enough.
         self._verified = lru_cache(maxsize=_CACHED_TOKENS)(self._verify)
 

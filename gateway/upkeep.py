@@ -21,6 +21,8 @@ def upkeep_of(services: Services) -> list[Round]:
         Round(
             "stopped jobs",
             STOP_EVERY_S,
-            lambda: anyio.from_thread.run(stop_cancelled, services),
+            lambda: anyio.from_thread.run(
+                stop_cancelled, services.engine, services.clock, services.endpoint
+            ),
         ),
     ]

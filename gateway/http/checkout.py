@@ -15,6 +15,7 @@ from gateway.http.auth import require_token
 from gateway.http.bodies import idempotency_key, read_json
 from gateway.http.openapi import Answer, Operation, Parameter
 from gateway.mail_message import mail_address
+from gateway.schema import Dedication
 from gateway.services import Services
 
 MOST_BOOKS = 10
@@ -23,13 +24,15 @@ _RETRY_AFTER_S = "2"
 
 
 class CheckoutRequest(BaseModel):
-    """Buy the book of a preview. ``email`` is filled in on Stripe's page."""
+    """Buy the book of a preview. ``email`` is filled in on Stripe's page; ``dedication`` is printed
+    beneath the book's title, at most 140 characters in at most 4 lines."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     preview_id: Identifier
     quantity: int = Field(default=1, ge=1, le=MOST_BOOKS)
     email: Annotated[str, Field(max_length=320), AfterValidator(mail_address)] | None = None
+    dedication: Dedication | None = None
 
 
 class CheckoutOpened(BaseModel):
@@ -65,6 +68,7 @@ async def post_checkout(request: Request) -> Response:
         wanted.preview_id,
         wanted.quantity,
         wanted.email,
+        wanted.dedication,
         idempotency_key(request),
     )
     base = str(services.settings.public_url).rstrip("/")

@@ -12,10 +12,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from contract.keys import BookPart
-from gateway import desk, desk_users, desk_views
+from gateway import desk, desk_audit, desk_users, desk_views
 from gateway.desk_schema import (
     AddressCorrection,
+    AuditList,
+    AuditQuery,
     Choose,
+    DedicationChange,
     DeskSession,
     FileLink,
     Login,
@@ -102,6 +105,13 @@ async def get_file(request: Request) -> Response:
     return await _told(request, look)
 
 
+async def get_audit(request: Request) -> Response:
+    """What was done at the desk: for operators."""
+    await _person(request, Role.OPERATOR)
+    query = AuditQuery.model_validate(dict(request.query_params))
+    return await _told(request, partial(desk_audit.list_audit, query=query))
+
+
 async def _told(request: Request, look: Callable[[Services], BaseModel]) -> Response:
     services: Services = request.app.state.services
     return _json(await anyio.to_thread.run_sync(look, services))
@@ -125,7 +135,7 @@ class _Action:
         if self._body is not Nothing:
             arguments.append(body)
         row = await anyio.to_thread.run_sync(self._act, services, *arguments)
-        await stop_cancelled(services)
+        await stop_cancelled(services.engine, services.clock, services.endpoint)
         return _json(row)
 
 
@@ -197,6 +207,14 @@ _ACTIONS: Final[
         (),
     ),
     (
+        f"{_ORDER}/dedication",
+        desk.change_dedication,
+        DedicationChange,
+        "change_dedication",
+        "Change the book's dedication",
+        ("book_unprintable", "book_unknown"),
+    ),
+    (
         f"{_PAGE}/regenerate",
         desk.regenerate,
         Regenerate,
@@ -218,6 +236,7 @@ routes: list[BaseRoute] = [
     Route(LOGIN_PATH, post_login, methods=["POST"]),
     Route("/desk/api/logout", post_logout, methods=["POST"]),
     Route("/desk/api/orders", get_orders, methods=["GET"]),
+    Route("/desk/api/audit", get_audit, methods=["GET"]),
     Route(_ORDER, get_order, methods=["GET"]),
     Route(f"{_ORDER}/files/{{part}}", get_file, methods=["GET"]),
     *(
@@ -261,7 +280,12 @@ operations = [
         responses={200: Answer("The orders.", OrderList)},
         parameters=(
             Parameter("status", "query", "Only orders in this state."),
-            Parameter("q", "query", "An order id, the shop's name of it, or a whole e-mail."),
+            Parameter(
+                "q",
+                "query",
+                "An order id; the shop's number of it, such as #1001 or 1001; Stripe's session or "
+                "payment; the printer's job; or a whole e-mail address.",
+            ),
             Parameter("cursor", "query", "The next_cursor of the answer before."),
             Parameter("limit", "query", "At most so many, 1–100.", schema={"type": "integer"}),
         ),
@@ -289,6 +313,29 @@ operations = [
         responses={200: Answer("The link.", FileLink)},
         security="desk_token",
         problems=(*_VIEWER, "order_unknown", "file_unknown"),
+        tag=_TAG,
+    ),
+    Operation(
+        method="get",
+        path="/desk/api/audit",
+        operation_id="list_audit",
+        summary="Read what was done at the desk, the newest first",
+        description=(
+            "For operators. Logins, looks at orders and at files, searches and actions; what was "
+            "searched for and what was written isn't in it. Entries are kept for a year."
+        ),
+        responses={200: Answer("The entries.", AuditList)},
+        parameters=(
+            Parameter("order_id", "query", "Only entries about this order."),
+            Parameter("username", "query", "Only what this person did."),
+            Parameter("action", "query", "Only this action, such as order_viewed or cancelled."),
+            Parameter("since", "query", "From this moment on (ISO 8601 with a timezone)."),
+            Parameter("until", "query", "Before this moment."),
+            Parameter("cursor", "query", "The next_cursor of the answer before."),
+            Parameter("limit", "query", "At most so many, 1–100.", schema={"type": "integer"}),
+        ),
+        security="desk_token",
+        problems=(*_VIEWER, "desk_forbidden", "invalid_request"),
         tag=_TAG,
     ),
     *(

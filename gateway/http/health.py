@@ -83,7 +83,9 @@ operations = [
         path="/ready",
         operation_id="ready",
         summary="Whether requests are taken",
-        description="The render endpoint isn't needed for that: jobs wait for it.",
+        description=(
+            "The render endpoint and the mailer aren't needed for that: jobs and letters wait."
+        ),
         responses={200: Answer("Requests are taken.", Ready)},
         problems=("not_ready",),
         tag="Operations",

@@ -1,4 +1,5 @@
-"""What happens around every request: an id, security headers, one log line, a limit on its body.
+"""What happens around every request: an id, security headers, one log line, limits to path and
+body.
 
 Plain ASGI, because every status poll passes through here.
 """
@@ -29,6 +30,7 @@ _SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
 )
 _STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 _QUIET_ROUTES = ("/api/preview-status/", "/health", "/ready")
+_POLICY_VIOLATION = 1008  # RFC 6455, 7.4.1
 _DRAINED_BYTES = 64 * 1024 * 1024
 
 
@@ -119,6 +121,22 @@ class BodyLimit:
             return message
 
         await self._app(scope, receive_counted, send)
+
+
+class PlainPaths:
+    """Refuses a path with a NUL in it, as if there were nothing: no id of ours has one, and
+    PostgreSQL can't even be asked for it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if "\0" not in scope.get("path", ""):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
+        else:
+            await problem_response(Problem("not_found"))(scope, receive, send)
 
 
 def _given_identity(scope: Scope) -> bytes | None:

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
+from gateway.dedications import CHARACTERS_MAX
 from gateway.http.openapi import Answer, Operation
 from gateway.services import Services
 
@@ -35,6 +36,7 @@ async def home(request: Request) -> Response:
     context = {
         "max_megabytes": f"{settings.photo_max_bytes / 1e6:g}",
         "min_face_percent": f"{settings.face_min_area_percent:g}",
+        "dedication_max": CHARACTERS_MAX,
     }
     return _page(request, "home.html", context)
 

@@ -18,7 +18,6 @@ from gateway.parent_orders import download_url
 from gateway.preview_document import DRAFT_LABEL, book_summary, preview_document
 from gateway.preview_images import make_missing
 from gateway.previews import PREVIEW, Queued, create_preview, request_page, retry
-from gateway.privacy import erase_preview
 from gateway.records import AS_PAINTED, Job, Page, Preview, reading
 from gateway.schema import (
     AppearanceList,
@@ -127,8 +126,8 @@ async def delete_preview(request: Request) -> Response:
     preview_id = request.path_params["preview_id"]
     if require_token(request) != preview_id:
         raise Problem("preview_unknown")
-    jobs = await anyio.to_thread.run_sync(erase_preview, services, preview_id)
-    await stop_cancelled(services)
+    jobs = await anyio.to_thread.run_sync(services.erasure.erase_preview, preview_id)
+    await stop_cancelled(services.engine, services.clock, services.endpoint)
     for job_id in jobs:
         await services.board.publish(job_id)
     return Response(status_code=204, headers={"Cache-Control": "no-store"})
@@ -293,6 +292,7 @@ operations = [
             "token_required",
             "job_unknown",
             "job_not_failed",
+            "book_paid",
             "photo_unknown",
             "gpu_budget_spent",
             *_TROUBLES,
@@ -303,7 +303,10 @@ operations = [
         path="/api/generate-page",
         operation_id="generate_page",
         summary="Ask for another take of a preview page",
-        description="When it is completed it becomes the page that the preview shows.",
+        description=(
+            "When it is completed it becomes the page that the preview shows. Once the book is "
+            "paid, only the order desk has pages painted anew."
+        ),
         request_model=PageRequest,
         responses={202: _ACCEPTED},
         parameters=(_IDEMPOTENCY,),
@@ -314,6 +317,7 @@ operations = [
             "photo_unknown",
             "page_unknown",
             "page_locked",
+            "book_paid",
             "job_in_progress",
             "gpu_budget_spent",
             "idempotency_key_reused",

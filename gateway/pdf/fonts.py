@@ -24,7 +24,7 @@ from gateway.pdf.writer import PdfWriter, Ref, number
 
 _DEBIAN = Path("/usr/share/fonts/truetype")
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI"})
-_UNSEEN = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _WORDS = re.compile(r"\s+|\S+")
 _NEEDED_TABLES = frozenset(
     {"glyf", "loca", "head", "hhea", "hmtx", "maxp", "cvt ", "fpgm", "prep"}
@@ -236,18 +236,20 @@ def _check_kinds(text: str, where: str) -> None:
             raise CharacterUnprintable(character, where, "right-to-left isn't supported")
         if unicodedata.category(character) in _UNSEEN:
             raise CharacterUnprintable(character, where, "it is no character to be seen")
+        if character == "\ufffd":
+            raise CharacterUnprintable(character, where, "it stands for one that was lost")
 
 
 def _invisible(character: str) -> bool:
-    """Whether it only tells how others are drawn: joiners, soft hyphens, variation selectors."""
-    return unicodedata.category(character) == "Cf" or "\ufe00" <= character <= "\ufe0f"
+    """Whether it only tells how the one before is drawn: a variation selector."""
+    return "\ufe00" <= character <= "\ufe0f"
 
 
 def _clusters(text: str) -> Iterator[str]:
     """Characters with the marks that belong to them."""
     cluster = ""
     for character in text:
-        joins = unicodedata.category(character) in ("Mn", "Me", "Mc", "Cf")
+        joins = unicodedata.category(character) in ("Mn", "Me", "Mc")
         if cluster and not joins:
             yield cluster
             cluster = ""

@@ -18,7 +18,7 @@ from gateway.print_profiles import PrintProfile, TextSizes
 
 _TITLE = TextSizes(largest_pt=44, smallest_pt=12)
 _TITLE_LEADING = 1.2
-_DEDICATION = TextSizes(largest_pt=16, smallest_pt=10)
+_DEDICATION = TextSizes(largest_pt=16, smallest_pt=9)
 _IMPRINT = TextSizes(largest_pt=9.5, smallest_pt=7)
 _PANEL_ROUND = 0.4  # of a line's height
 
@@ -46,7 +46,7 @@ def _vignette_area(sheet: Sheet) -> Rect:
 
 def _dedication_area(sheet: Sheet) -> Rect:
     safe = sheet.safe
-    return Rect(safe.left + 0.1 * safe.width, safe.bottom, 0.8 * safe.width, 0.15 * safe.height)
+    return Rect(safe.left + 0.05 * safe.width, safe.bottom, 0.9 * safe.width, 0.17 * safe.height)
 
 
 def _imprint_area(sheet: Sheet) -> Rect:

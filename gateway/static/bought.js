@@ -24,11 +24,20 @@ async function buy(accepted) {
   const checkout = await call("/api/checkout", {
     method: "POST",
     headers: { ...bearer(accepted.access_token), "Content-Type": "application/json" },
-    body: JSON.stringify({ preview_id: accepted.preview_id }),
+    body: JSON.stringify({
+      preview_id: accepted.preview_id,
+      dedication: byId("dedication").value || null,
+    }),
   });
   // It stays in this tab while the parent is away, paying.
   sessionStorage.setItem(checkout.session_id, accepted.access_token);
   location.assign(checkout.checkout_url);
+}
+
+function countDedication() {
+  const { value, maxLength } = byId("dedication");
+  const left = maxLength - value.length;
+  byId("dedication-left").textContent = `${left} ${left === 1 ? "character" : "characters"} left`;
 }
 
 function showOrder(order) {
@@ -88,6 +97,9 @@ async function followOrder(orderId, token) {
     await pause();
   }
 }
+
+byId("dedication").addEventListener("input", countDedication);
+countDedication();
 
 const paidSession = new URLSearchParams(location.search).get("checkout");
 const letter = new URLSearchParams(location.hash.slice(1)); // the link in a letter

@@ -70,6 +70,7 @@ function showPhoto(file) {
 function complain(message) {
   byId("problem").textContent = message;
   byId("problem").hidden = false;
+  byId("problem").scrollIntoView({ block: "nearest" });
 }
 
 function showProgress(status) {
@@ -133,8 +134,12 @@ async function showResult(accepted) {
     ? `${preview.locked_pages_count} more pages in the book, for ${preview.purchase.price_formatted}.`
     : "";
   byId("result").hidden = ready.length === 0;
-  byId("buy").hidden = preview.status !== "active";
-  byId("buy").onclick = () => buy(accepted).catch((error) => complain(error.message));
+  byId("purchase").hidden = preview.status !== "active";
+  byId("purchase").onsubmit = (event) => {
+    event.preventDefault();
+    byId("problem").hidden = true;
+    buy(accepted).catch((error) => complain(error.message));
+  };
 }
 
 async function order(form) {

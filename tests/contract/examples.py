@@ -14,6 +14,7 @@ from contract.job import (
 )
 from contract.keys import embedding_key, page_key, photo_key, template_key
 from contract.result import (
+    AcknowledgedLicence,
     Gpu,
     HealthReport,
     IdentityResult,
@@ -86,6 +87,10 @@ def health_report() -> HealthReport:
                 folder="vae", file="ae.safetensors", size_bytes=5, sha256=SHA, expected_sha256=SHA
             ),
             InstalledModel(folder="loras", file="foxetales_v4.safetensors"),
+        ],
+        models_use="commercial",
+        acknowledged_licences=[
+            AcknowledgedLicence(licence="LicenseRef-FLUX-1-dev", reference="contract 2026-17")
         ],
         gpus=[Gpu(name="NVIDIA L40S", memory_bytes=48_305_799_168, free_bytes=47_244_640_256)],
         free_disk_bytes=10_000_000_000,

@@ -18,6 +18,7 @@ from gateway.adapters.kv_sql import SqlKeyValue
 from gateway.adapters.rate_limits import MemoryRateLimiter
 from gateway.app import create_app
 from gateway.migrations import upgrade
+from gateway.outside import Outside
 from gateway.pdf import FontSet, load_fonts
 from gateway.records import open_engine
 from gateway.services import Services, assemble
@@ -119,7 +120,7 @@ def environ(tmp_path: Path, books_dir: Path, page_look: str, database_url: str) 
         "OBJECT_STORE_URL": f"file://{tmp_path}/objects",
         "BOOKS_DIR": str(books_dir),
         "PAGE_LOOK": page_look,
-        "APP_SECRET": "a secret of at least thirty-two characters",
+        "APP_SECRET": "a-secret-of-at-least-thirty-two-characters",
         "CALLBACK_SECRET": new_secret(),
         "RUNPOD_API_URL": "http://127.0.0.1:9/v2",
         "RUNPOD_ENDPOINT_ID": "endpoint",
@@ -206,17 +207,19 @@ def services(
 ) -> Services:
     return assemble(
         settings,
-        clock=clock,
-        engine=engine,
-        kv=SqlKeyValue(engine, clock),
-        store=store,
-        endpoint=endpoint,
-        faces=faces,
-        mailer=mailer,
-        printer=printer,
-        courier=courier,
-        fonts=fonts,
-        limiter=MemoryRateLimiter(),
+        Outside(
+            clock=clock,
+            engine=engine,
+            kv=SqlKeyValue(engine, clock),
+            store=store,
+            endpoint=endpoint,
+            faces=faces,
+            mailer=mailer,
+            printer=printer,
+            courier=courier,
+            fonts=fonts,
+            limiter=MemoryRateLimiter(),
+        ),
     )
 
 

@@ -1,10 +1,12 @@
 """What lies in the object store."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from contract.keys import embedding_key, photo_key
 from gateway.records import Preview, reading
 from gateway.services import Services
+from storage.folder import FolderStore
 from tests.gateway.rendering import Job as Asked
 
 
@@ -22,3 +24,9 @@ def give_photo(services: Services, job: Asked) -> str:
     services.store.put(photo_key(photo_id), b"a photo", "image/jpeg")
     services.store.put(embedding_key(photo_id), b"a face", "application/octet-stream")
     return photo_id
+
+
+def with_store(services: Services, store: FolderStore) -> Services:
+    """The same gateway over another store."""
+    removals = replace(services.erasure.removals, store=store)
+    return replace(services, store=store, erasure=replace(services.erasure, removals=removals))

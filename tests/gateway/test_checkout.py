@@ -142,6 +142,8 @@ def test_a_page_whose_record_was_lost_is_found_again_by_its_key(
 def test_a_key_is_for_one_request(stage: Stage, job: Job) -> None:
     bought(stage, job, key="cart-1")
     assert code(buy(stage, job, key="cart-1", quantity=2)) == (422, "idempotency_key_reused")
+    other = buy(stage, job, key="cart-1", dedication="For Ada")
+    assert code(other) == (422, "idempotency_key_reused")
 
 
 def test_previews_have_keys_of_their_own(stage: Stage, job: Job) -> None:

@@ -4,12 +4,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 from sqlalchemy.orm import Session
 
 from contract.keys import page_key
 from contract.status import JobStatus
 from gateway import order_book, order_jobs
+from gateway.desk_schema import OrderQuery
+from gateway.desk_views import list_orders
 from gateway.jobs import seed_for
 from gateway.order_book import lock_order
 from gateway.order_records import Order, OrderPage, OutboxItem, PrintJobRecord
@@ -136,17 +138,45 @@ def test_orders_are_found_by_each_of_their_names_and_the_search_is_written_down(
     wanted = paid(orders, "7001/1", source_order="7001", email="Mum@Example.com")
     paid(orders, "7002/1", source_order="7002", email="mum@example.com.evil")
 
-    def named(session: Session, order: Order, now: Any) -> None:
-        detail = {"name": "#1001"}
-        order_book.record(session, order, now, actor="shopify", kind="shopify_order", detail=detail)
+    def named(_session: Session, order: Order, _now: Any) -> None:
+        order.source_name = "#1001"
 
     orders.change(wanted, named)
-    for text in (wanted, "7001", "7001/1", "mum@example.COM", "#1001", " 7001 "):
+    give_to_printer(orders, wanted)
+    with writing(orders.services.engine) as session:
+        session.execute(update(PrintJobRecord).values(vendor_id="88123"))
+    texts = (wanted, "7001", "7001/1", "pi_7001/1", "mum@example.COM", " 7001 ")
+    for text in (*texts, "#1001", "1001", f"{wanted}-1", "88123"):
         rows = olga.get("/orders", q=text).json()["orders"]
-        assert [row["order_id"] for row in rows] == [wanted], text
-    for text in ("700", "mum@", "%", "#100"):
+        assert [(row["order_id"], row["source_name"]) for row in rows] == [(wanted, "#1001")], text
+    for text in ("700", "mum@", "%", "#100", "100", "pi_7001", "8812"):
         assert olga.get("/orders", q=text).json()["orders"] == [], text
     assert audit(orders.services)[-1] == ("olga", "orders_searched", None)
+
+
+def test_a_shop_s_own_form_of_numbers_is_found(olga: Clerk, orders: OrderStage) -> None:
+    wanted = paid(orders)
+
+    def named(_session: Session, order: Order, _now: Any) -> None:
+        order.source_name = "EN1001-X"
+
+    orders.change(wanted, named)
+    rows = olga.get("/orders", q="EN1001-X").json()["orders"]
+    assert [row["order_id"] for row in rows] == [wanted]
+
+
+def test_a_search_reads_no_table_from_end_to_end(orders: OrderStage) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    @event.listens_for(orders.services.engine, "before_cursor_execute")
+    def keep(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    list_orders(orders.services, "olga", OrderQuery(q="#1001"))
+    statement, parameters = next(item for item in asked if "source_name IN" in item[0])
+    with orders.services.engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+    assert not [row[3] for row in plan if row[3] in ("SCAN orders", "SCAN print_jobs")], plan
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_the_letters_link_leads_to_the_book_for_thirty_days(
 def test_the_letters_link_cant_be_made_up(orders: OrderStage, bound: str) -> None:
     client = orders.stage.client
     token = letter_link(orders, bound).rpartition("/")[2]
-    other = DownloadLinks("http://gateway.test", "another secret of thirty-two characters")
+    other = DownloadLinks("http://gateway.test", ["another secret of thirty-two characters"])
     for forged in (bound, f"{bound}.x", token[:-1], other.url(bound).rpartition("/")[2], "x" * 999):
         answer = client.get(f"/d/{forged}")
         assert (answer.status_code, answer.json()["code"]) == (404, "link_invalid"), forged

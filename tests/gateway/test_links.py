@@ -72,7 +72,7 @@ def test_a_changed_link_leads_nowhere(
 
 
 def test_another_gateways_secret_makes_no_links(clock: MovableClock, services: Services) -> None:
-    foreign = urlsplit(Links("http://gateway.test", "another secret" * 3, 900, clock).url(KEY))
+    foreign = urlsplit(Links("http://gateway.test", ["another secret" * 3], 900, clock).url(KEY))
     query = parse_qs(foreign.query)
     with pytest.raises(Exception, match="link_invalid"):
         services.links.check(KEY, query["expires"][0], query["signature"][0])

@@ -14,6 +14,7 @@ from contract.errors import ErrorCode
 from contract.job import WorkflowRef
 from gateway.app import create_app
 from gateway.looks import Look, LookMissing, check_look, rendering
+from gateway.outside import Outside
 from gateway.pdf import FontSet
 from gateway.services import Services, assemble
 from gateway.settings import Settings
@@ -42,17 +43,19 @@ def deploy(
     def deployed(**changes: str) -> Stage:
         newer = assemble(
             Settings.from_environ(environ | changes),
-            clock=services.clock,
-            engine=services.engine,
-            kv=services.kv,
-            store=services.store,
-            endpoint=endpoint,
-            faces=services.faces,
-            mailer=services.mailer,
-            printer=services.printer,
-            limiter=services.limiter,
-            courier=FakeCourier(),
-            fonts=fonts,
+            Outside(
+                clock=services.clock,
+                engine=services.engine,
+                kv=services.kv,
+                store=services.store,
+                endpoint=endpoint,
+                faces=services.faces,
+                mailer=services.mailer,
+                printer=services.printer,
+                limiter=services.limiter,
+                courier=FakeCourier(),
+                fonts=fonts,
+            ),
         )
         return Stage(newer, endpoint, TestClient(create_app(newer), base_url="http://gateway.test"))
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, MetaData, inspect, text
 
 from gateway import migrations
 from gateway.migrations import SchemaError, upgrade
 from gateway.migrations.tables import METADATA
+from gateway.order_records import Order
 from gateway.records import Page, Photo, Preview, open_engine, reading
 from gateway.shops import DEFAULT_SHOP, Shop
 
@@ -123,6 +125,45 @@ def test_a_database_without_a_version_goes_on_with_what_is_in_it(empty: Engine) 
         METADATA.drop_all(connection)
         METADATA.create_all(connection)
     assert upgraded == shape(empty)
+
+
+def test_orders_of_before_are_found_by_their_names(empty: Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", "gateway:migrations")
+    now = datetime(2030, 1, 1, tzinfo=UTC)
+    with empty.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        tables = MetaData()
+        tables.reflect(connection, only=["orders", "order_events"])
+        orders, events = tables.tables["orders"], tables.tables["order_events"]
+        for order_id, source in (("one", "shopify"), ("two", "stripe")):
+            row: dict[str, Any] = {
+                "order_id": order_id,
+                "shop_id": "default",
+                "source": source,
+                "source_id": "1",
+            }
+            row |= {"shop_domain": "", "source_order": "1", "email": "Mum@X.org", "status": "paid"}
+            row |= {"currency": "USD", "payment": "paid", "test": False, "holds": []}
+            counts = dict.fromkeys(("quantity", "amount", "run", "edition"), 1)
+            moments = {"paid_at": now, "updated_at": now}
+            connection.execute(orders.insert().values(**row, **counts, **moments))
+        for name in ("#1001", "#1002"):
+            connection.execute(
+                events.insert().values(
+                    order_id="one",
+                    at=now,
+                    actor="shopify",
+                    kind="shopify_order",
+                    detail={"name": name},
+                )
+            )
+    upgrade(empty)
+    with reading(empty) as session:
+        found = {order.order_id: order for order in session.query(Order)}
+    assert (found["one"].source_name, found["two"].source_name) == ("#1001", None)
+    assert {order.email_key for order in found.values()} == {"mum@x.org"}
 
 
 def test_references_are_kept_again_after_an_upgrade(empty: Engine) -> None:

@@ -15,11 +15,13 @@ from starlette.testclient import TestClient
 
 from contract.keys import embedding_key, page_key, photo_key
 from contract.status import JobStatus
-from gateway import order_book, privacy, retention
+from gateway import order_book, retention
 from gateway.app import create_app
+from gateway.customers import Customer
 from gateway.order_records import InboxItem, Removal
 from gateway.orders import OrderStatus
 from gateway.orders import Stage as OrderStep
+from gateway.personal_data import data_of_customer
 from gateway.ports import EndpointError
 from gateway.preview_images import make_missing
 from gateway.print_desk import external_id
@@ -31,7 +33,7 @@ from storage.errors import StoreUnavailable
 from storage.folder import FolderStore
 from tests.gateway import pictures
 from tests.gateway.fakes import FakeEndpoint, FakeMailer, MovableClock
-from tests.gateway.kept import files, give_photo
+from tests.gateway.kept import files, give_photo, with_store
 from tests.gateway.order_stage import OrderStage
 from tests.gateway.rendering import Job as Asked
 from tests.gateway.rendering import Stage
@@ -53,6 +55,12 @@ def everything_in_sql(tmp_path: Path) -> str:
     """Every row of every table, as SQL."""
     with closing(sqlite3.connect(tmp_path / "gateway.db")) as database:
         return "\n".join(database.iterdump()).lower()
+
+
+def told_to_stop(orders: OrderStage) -> int:
+    """Let the endpoint be told of stopped jobs; return how many it was told of."""
+    services = orders.services
+    return anyio.run(stop_cancelled, services.engine, services.clock, services.endpoint)
 
 
 class LostStore(FolderStore):
@@ -146,12 +154,12 @@ def test_an_endpoint_that_is_away_is_told_later(
     endpoint.fail_with = EndpointError("away")
     assert delete(orders.stage, job).status_code == 204
     endpoint.fail_with = None
-    assert anyio.run(stop_cancelled, orders.services) == 0  # not yet
+    assert told_to_stop(orders) == 0  # not yet
     clock.move(seconds=20)
-    assert anyio.run(stop_cancelled, orders.services) == 1
+    assert told_to_stop(orders) == 1
     assert endpoint.cancelled == ["rp-1"]
     clock.move(seconds=60)
-    assert anyio.run(stop_cancelled, orders.services) == 0
+    assert told_to_stop(orders) == 0
 
 
 def test_a_job_that_was_being_submitted_is_stopped_once_its_id_is_known(
@@ -165,7 +173,7 @@ def test_a_job_that_was_being_submitted_is_stopped_once_its_id_is_known(
     assert endpoint.cancelled == []
     ledger.accepted(claim, "rp-late")
     clock.move(seconds=20)
-    assert anyio.run(stop_cancelled, orders.services) == 1
+    assert told_to_stop(orders) == 1
     assert endpoint.cancelled == ["rp-late"]
 
 
@@ -177,7 +185,7 @@ def test_a_submission_that_never_came_to_an_end_isnt_waited_for_for_ever(
     delete(orders.stage, job)
     for _ in range(5):
         clock.move(seconds=25)
-        anyio.run(stop_cancelled, orders.services)
+        told_to_stop(orders)
     with reading(orders.services.engine) as session:
         record = session.get_one(Job, job.job_id)
     assert (record.status, record.ask_at) == (JobStatus.CANCELLED, None)
@@ -200,8 +208,8 @@ def test_files_that_cant_be_deleted_now_are_deleted_by_the_next_sweep(
     job = orders.preview()
     give_photo(orders.services, job)
     store = LostStore(tmp_path / "objects")
-    services = replace(orders.services, store=store)
-    privacy.erase_preview(services, job.preview_id)
+    services = with_store(orders.services, store)
+    services.erasure.erase_preview(job.preview_id)
     assert files(tmp_path)
     assert removals(services) == []
     assert set(retention.sweep(services).values()) == {0}
@@ -229,7 +237,7 @@ def customer_with_a_book(orders: OrderStage) -> tuple[Asked, str]:
 
 @pytest.mark.parametrize("who", [{"customer_id": "990099"}, {"email": "mum@X.org"}])
 def test_erasing_a_customer_leaves_nothing_of_them(
-    orders: OrderStage, who: dict[str, str], tmp_path: Path, clock: MovableClock
+    orders: OrderStage, who: dict[str, Any], tmp_path: Path, clock: MovableClock
 ) -> None:
     job, order_id = customer_with_a_book(orders)
     stranger = orders.preview(child_name="Bo")
@@ -247,7 +255,7 @@ def test_erasing_a_customer_leaves_nothing_of_them(
                 outcome="failed",
             )
         )
-    erased = privacy.erase_customer(orders.services, SHOP, **who)
+    erased = orders.services.erasure.erase_customer(Customer(SHOP, **who))
     assert (erased.orders, erased.previews) == (1, 1)
     assert erased.objects > 35 * 2
     left = files(tmp_path)
@@ -267,7 +275,7 @@ def test_erasing_a_customer_leaves_nothing_of_them(
     for personal in ("mum@x.org", "zebulon", "session-1", "990099"):
         assert personal not in stored
     assert "lovelace" in stored  # the stranger's address
-    assert privacy.erase_customer(orders.services, SHOP, **who).orders == 0
+    assert orders.services.erasure.erase_customer(Customer(SHOP, **who)).orders == 0
 
 
 def test_an_open_order_is_cancelled_and_nobody_is_written_to(
@@ -277,7 +285,7 @@ def test_an_open_order_is_cancelled_and_nobody_is_written_to(
     order_id = orders.pay(job.preview_id)
     assert order_id
     orders.step(OrderStep.RESERVE)(order_id)
-    privacy.erase_customer(orders.services, SHOP, email="parent@example.com")
+    orders.services.erasure.erase_customer(Customer(SHOP, email="parent@example.com"))
     assert orders.status(order_id) is OrderStatus.CANCELLED
     while orders.services.orders.outbox.send_due():
         pass
@@ -292,7 +300,7 @@ def test_an_open_order_is_cancelled_and_nobody_is_written_to(
 def test_an_order_at_the_printer_is_held_and_stripped(orders: OrderStage) -> None:
     job, order_id = customer_with_a_book(orders)
     assert orders.status(order_id) is OrderStatus.IN_PRODUCTION
-    privacy.erase_customer(orders.services, SHOP, customer_id="990099")
+    orders.services.erasure.erase_customer(Customer(SHOP, customer_id="990099"))
     order = orders.order(order_id)
     assert (order.status, order.hold_reason) == (OrderStatus.IN_PRODUCTION, "erased")
     assert order.address is None
@@ -309,7 +317,7 @@ def test_a_preview_that_another_customers_order_needs_stays(
     grandmas = orders.pay(job.preview_id, "2/1", customer_id="78", email="nan@x.org")
     assert mine
     assert grandmas
-    erased = privacy.erase_customer(orders.services, SHOP, customer_id="77")
+    erased = orders.services.erasure.erase_customer(Customer(SHOP, customer_id="77"))
     assert (erased.orders, erased.previews) == (1, 0)
     assert orders.order(mine).email is None
     assert orders.run(grandmas) is None
@@ -320,23 +328,22 @@ def test_a_customer_of_another_shop_is_another_customer(orders: OrderStage) -> N
     job = orders.preview()
     order_id = orders.pay(job.preview_id, customer_id="77")
     assert order_id
-    assert privacy.erase_customer(orders.services, "other", customer_id="77").orders == 0
+    assert orders.services.erasure.erase_customer(Customer("other", customer_id="77")).orders == 0
     assert orders.order(order_id).email == "parent@example.com"
-    for erase in (privacy.erase_customer, privacy.data_of_customer):
-        with pytest.raises(ValueError, match="named"):
-            erase(orders.services, SHOP, customer_id="", email=None)
+    with pytest.raises(ValueError, match="named"):
+        Customer(SHOP, customer_id="", email=None)
 
 
 def test_a_customer_is_told_what_is_stored(orders: OrderStage) -> None:
     job, order_id = customer_with_a_book(orders)
-    told = privacy.data_of_customer(orders.services, SHOP, email="MUM@x.org")
+    told = data_of_customer(orders.services.engine, Customer(SHOP, email="MUM@x.org"))
     (order,) = told["orders"]
     (preview,) = told["previews"]
     assert (order["order_id"], order["address"]["city"]) == (order_id, "London")
     assert (preview["preview_id"], preview["child_name"]) == (job.preview_id, "Zebulon")
     assert page_key(job.preview_id, 20) in preview["files"]
     assert preview["photo"]["removed_at"] is None
-    nobody = privacy.data_of_customer(orders.services, SHOP, email="nobody@x.org")
+    nobody = data_of_customer(orders.services.engine, Customer(SHOP, email="nobody@x.org"))
     assert nobody == {"orders": [], "previews": []}
 
 
@@ -409,7 +416,7 @@ def test_a_picture_that_was_being_made_doesnt_outlive_its_preview(
         def put(self, key: str, data: bytes, content_type: str) -> None:
             if not self.erased:
                 self.erased = True
-                privacy.erase_preview(services, job.preview_id)
+                services.erasure.erase_preview(job.preview_id)
             super().put(key, data, content_type)
 
     for path in (tmp_path / "objects" / "previews").rglob("*.jpg"):

@@ -1,6 +1,5 @@
 """What is removed when its time is over, what isn't, and what is written down about it."""
 
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,18 +7,19 @@ from typing import Any
 from sqlalchemy import func, select
 
 from contract.keys import embedding_key, photo_key
-from gateway import order_book, privacy
+from gateway import order_book
 from gateway.order_records import AuditEntry, InboxItem, Order, OutboxItem, Removal
 from gateway.orders import OrderStatus
 from gateway.orders import Stage as OrderStep
 from gateway.ports import PrintJob, PrintStatus
 from gateway.records import Photo, Preview, reading, writing
+from gateway.removals import Reason
 from gateway.retention import sweep
 from gateway.services import Services
 from storage.errors import StoreUnavailable
 from storage.folder import FolderStore
 from tests.gateway.fakes import MovableClock
-from tests.gateway.kept import files, give_photo
+from tests.gateway.kept import files, give_photo, with_store
 from tests.gateway.order_stage import OrderStage
 from tests.gateway.rendering import Job as Asked
 
@@ -92,7 +92,7 @@ def test_a_sweep_that_is_cut_short_is_taken_up_by_the_next(
     give_photo(orders.services, job)
     clock.move(days=7)
     store = FailingStore(tmp_path / "objects")
-    services = replace(orders.services, store=store)
+    services = with_store(orders.services, store)
     there = len(files(tmp_path))
     for _ in range(there):
         store.left = 1
@@ -280,7 +280,7 @@ def test_two_sweeps_at_once_write_a_removal_down_once(
     clock.move(days=7)
     sweep(orders.services)
     # As if another gateway had looked before, and came to it only now.
-    privacy.remove_buried(orders.services, job.preview_id)
-    privacy.remove_photo(orders.services, photo_id, privacy.Reason.EXPIRED)
+    orders.services.erasure.removals.remove_buried(job.preview_id)
+    orders.services.erasure.removals.remove_photo(photo_id, Reason.EXPIRED)
     kinds = sorted(kind for kind, *_ in removals(orders.services))
     assert [kind for kind in kinds if kind != "embedding"] == ["photo", "preview"]

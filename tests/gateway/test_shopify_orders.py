@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from gateway.inbox import SHOPIFY, Inbox, Message
-from gateway.order_records import InboxItem, Order, OrderEvent, PaymentState
+from gateway.inbox import SHOPIFY, Inbox, Message, replay, undone
+from gateway.order_records import InboxItem, Order, OrderEvent, PaymentState, Removal
 from gateway.orders import OrderStatus
 from gateway.records import Preview, reading, writing
-from gateway.shops import Shop, add_shop
+from gateway.shops import Shop, add_shop, change_shop
 from tests.gateway import fake_shopify
 from tests.gateway.fake_shopify import DOMAIN, LINE, ORDER, line, order, refund
 from tests.gateway.fakes import FakeCourier, MovableClock
@@ -91,6 +91,7 @@ def test_a_book_that_is_paid_becomes_an_order(stage: Stage, inbox: Inbox) -> Non
     found = the_order(stage)
     assert (found.status, found.preview_id) == (OrderStatus.PAID, preview_id)
     assert (found.shop_id, found.shop_domain) == ("acme", DOMAIN)
+    assert found.source_name == "#1001"
     assert (found.quantity, found.amount, found.currency) == (2, 7800, "USD")
     assert (found.email, found.test) == ("parent@example.com", False)
     assert found.paid_at.isoformat() == "2030-01-01T11:30:00+00:00"
@@ -140,6 +141,35 @@ def test_the_property_may_be_hidden_from_buyers(stage: Stage, inbox: Inbox) -> N
     hidden = line(None, properties=[{"name": "_preview_id", "value": f" {preview_id} "}])
     tell(inbox, "orders/paid", order(hidden))
     assert the_order(stage).preview_id == preview_id
+
+
+@pytest.mark.parametrize("name", ["dedication", "Dedication", "_dedication"])
+def test_a_book_may_have_a_dedication(stage: Stage, inbox: Inbox, name: str) -> None:
+    book = line(preview(stage))
+    book["properties"].append({"name": name, "value": " Tặng\r\nHồng  Ánh "})
+    tell(inbox, "orders/paid", order(book))
+    assert the_order(stage).dedication == "Tặng\nHồng Ánh"
+
+
+@pytest.mark.parametrize("written", ["W" * 41, "a " * 100, "a\nb\nc\nd\ne", "x\0 " * 5000])
+def test_a_dedication_that_was_not_checked_waits_for_the_desk(
+    stage: Stage, inbox: Inbox, written: str
+) -> None:
+    book = line(preview(stage))
+    book["properties"].append({"name": "dedication", "value": written})
+    tell(inbox, "orders/paid", order(book))
+    assert parked(stage) == "dedication_refused"
+    kept = the_order(stage).dedication
+    assert kept == written.replace("\0", "\ufffd")[: len(kept or "")]
+
+
+@pytest.mark.parametrize("value", [None, "", " \n", [], {}])
+def test_an_empty_dedication_is_none(stage: Stage, inbox: Inbox, value: object) -> None:
+    book = line(preview(stage))
+    book["properties"].append({"name": "dedication", "value": value})
+    tell(inbox, "orders/paid", order(book))
+    found = the_order(stage)
+    assert (found.dedication, found.status) == (None, OrderStatus.PAID)
 
 
 def test_discounts_are_taken_off_the_amount(stage: Stage, inbox: Inbox) -> None:
@@ -324,6 +354,62 @@ def test_a_shop_s_customers_are_erased(stage: Stage, inbox: Inbox) -> None:
     tell(inbox, "orders/paid", order(line(preview(stage))))
     assert tell(inbox, "shop/redact", {"shop_id": 1, "shop_domain": DOMAIN}) == "applied"
     assert the_order(stage).erased_at is not None
+
+
+def without_a_name(preview_id: str, **changes: Any) -> dict[str, Any]:
+    """An order of somebody who gave a telephone number only."""
+    return order(line(preview_id), customer=None, email=None, **changes)
+
+
+def test_an_order_without_a_customer_is_erased_with_its_shop(stage: Stage, inbox: Inbox) -> None:
+    preview_id = preview(stage)
+    tell(inbox, "orders/paid", without_a_name(preview_id))
+    assert the_order(stage).address is not None
+    assert tell(inbox, "shop/redact", {"shop_id": 1, "shop_domain": DOMAIN}) == "applied"
+    found = the_order(stage)
+    assert (found.address, found.erased_at is not None) == (None, True)
+    with reading(inbox.engine) as session:
+        assert session.get_one(Preview, preview_id).erased_at is not None
+        (removal,) = session.query(Removal).filter_by(kind="order")
+    assert removal.subject == found.order_id
+
+
+def test_an_order_without_a_customer_is_erased_by_its_id(stage: Stage, inbox: Inbox) -> None:
+    tell(inbox, "orders/paid", without_a_name(preview(stage)))
+    other = order(line(preview(stage), number=1), id=ORDER + 2)
+    tell(inbox, "orders/paid", other)
+    request = compliance(customer={"id": 5, "email": None}, orders_to_redact=[ORDER])
+    assert tell(inbox, "customers/redact", request) == "applied"
+    assert [found.address is None for found in orders(stage)] == [True, False]
+
+
+def test_what_is_told_includes_orders_that_are_asked_for(
+    stage: Stage, inbox: Inbox, courier: FakeCourier
+) -> None:
+    tell(inbox, "orders/paid", without_a_name(preview(stage)))
+    request = compliance(customer=None, orders_requested=[ORDER])
+    assert tell(inbox, "customers/data_request", request) == "applied"
+    ((_, _, body),) = courier.delivered
+    assert [told["source_order"] for told in json.loads(body)["data"]["orders"]] == [str(ORDER)]
+
+
+def test_a_shop_without_a_webhook_leaves_the_request_to_a_person(
+    stage: Stage, inbox: Inbox, courier: FakeCourier, caplog: pytest.LogCaptureFixture
+) -> None:
+    change_shop(inbox.engine, "acme", {"webhook_url": None, "webhook_secret": None})
+    told = tell(inbox, "customers/data_request", compliance())
+    assert told == "failed: no_webhook"
+    (record,) = [r for r in caplog.records if r.message == "message given up"]
+    assert (record.levelname, record.__dict__["topic"]) == ("ERROR", "customers/data_request")
+    (item,) = undone(inbox.engine)
+    url: dict[str, object] = {
+        "webhook_url": "https://acme.test/late",
+        "webhook_secret": "whsec_c2VjcmV0",
+    }
+    change_shop(inbox.engine, "acme", url)
+    assert replay(inbox.engine, inbox.clock, SHOPIFY, item.message_id)
+    inbox.work_due()
+    assert [url for url, *_ in courier.delivered] == ["https://acme.test/late"]
 
 
 def test_the_shop_is_told_what_is_stored(stage: Stage, inbox: Inbox, courier: FakeCourier) -> None:

@@ -10,7 +10,7 @@ from gateway.ids import new_id
 from gateway.services import Services
 from gateway.tokens import Tokens
 
-TOKENS = Tokens("a secret of at least thirty-two characters")
+TOKENS = Tokens(["a secret of at least thirty-two characters"])
 
 
 def request(client: TestClient, *, header: str = "", query: str = "") -> Request:
@@ -39,7 +39,7 @@ def test_another_previews_signature_does_not_fit() -> None:
 
 
 def test_another_secret_makes_other_tokens() -> None:
-    assert TOKENS.preview_id(Tokens("x" * 40).issue("abc")) is None
+    assert TOKENS.preview_id(Tokens(["x" * 40]).issue("abc")) is None
 
 
 def test_ids_are_long_and_never_alike() -> None:

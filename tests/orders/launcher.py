@@ -1,20 +1,26 @@
 """``python -m gateway`` as tests want it: books have few pixels, and things go wrong on demand.
 
 DIE_AT     the process kills itself: see ``tests.orders.dying_gateway``
-CLOCK_S    its clock is so many seconds ahead of the system's (behind, if negative)
+CLOCK_S    its machine's clock is so many seconds ahead (behind, if negative)
+MACHINE_S  what libraries take for the time is so many seconds ahead
+FAIL_AT    a stage: its step fails, and the process dies in the pause that follows
 JUMP_AT    a stage: when its step begins, the clock jumps …
 JUMP_S     … by so many seconds
 """
 
 import os
+import signal
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from threading import Timer
 
 from gateway.__main__ import serve
 from gateway.adapters.system_clock import SystemClock
 from gateway.orders import Stage
+from gateway.run_errors import StepFailed
 from gateway.services import Services, build
 from gateway.settings import Settings
 from tests.gateway.order_stage import coarse
@@ -42,6 +48,25 @@ def jumping(services: Services, clock: MovedClock, stage: str, seconds: float) -
     return replace(services, orders=replace(orders, fulfilment=fulfilment))
 
 
+def failing(services: Services, stage: str) -> Services:
+    """The gateway in which the step of ``stage`` fails, and that dies in the pause after it."""
+
+    def fail(_order_id: str) -> None:
+        Timer(1, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        raise StepFailed("out_of_order", again=True, pause_s=10)
+
+    orders = services.orders
+    steps = {**orders.fulfilment.steps, Stage(stage): fail}
+    fulfilment = replace(orders.fulfilment, steps=steps)
+    return replace(services, orders=replace(orders, fulfilment=fulfilment))
+
+
+def move_the_machines_clock(seconds: float) -> None:
+    """Shift what DBOS, among others, reads; ours is told to us."""
+    true = time.time
+    time.time = lambda: true() + seconds
+
+
 def _move(clock: MovedClock, seconds: float) -> None:
     clock.error = timedelta(seconds=seconds)
 
@@ -64,10 +89,13 @@ def small(services: Services) -> Services:
 
 def main() -> int:
     environ = os.environ
+    move_the_machines_clock(float(environ.get("MACHINE_S", "0")))
     clock = MovedClock(float(environ.get("CLOCK_S", "0")))
     services = small(build(Settings.from_environ(environ), environ, clock))
     if environ.get("DIE_AT"):
         services = prepared(services, environ["DIE_AT"])
+    if environ.get("FAIL_AT"):
+        services = failing(services, environ["FAIL_AT"])
     if environ.get("JUMP_AT"):
         services = jumping(services, clock, environ["JUMP_AT"], float(environ["JUMP_S"]))
     return serve(services)

@@ -327,7 +327,7 @@ def running_site(folder: Path, books_dir: Path, store: Mapping[str, str]) -> Ite
         **store,
         "BOOKS_DIR": str(books_dir),
         "PAGE_LOOK": "draft",
-        "APP_SECRET": "a secret of at least thirty-two characters",
+        "APP_SECRET": "a-secret-of-at-least-thirty-two-characters",
         "CALLBACK_SECRET": secret,
         "RUNPOD_API_URL": f"{origin}/v2",
         "RUNPOD_ENDPOINT_ID": "sandbox",

@@ -118,6 +118,28 @@ def test_runpod_takes_no_jobs_for_a_while(site: Site, runpod: Base, status: int)
     assert site.refused_submissions(order_id) == 5
 
 
+def test_workers_speak_before_runpod_has_said_that_it_took_their_jobs(
+    site: Site, runpod: Base
+) -> None:
+    preview_id = site.painted_preview()
+    runpod.arm("run-answer", 200, 10**6)  # each comes when its job has ended
+    try:
+        order_id = site.pay(preview_id)
+        site.assert_printed_once(order_id)
+    finally:
+        runpod.arm("run-answer", 200, 0)
+    assert site.refused_submissions(order_id) == 0
+
+
+def test_runpod_takes_jobs_and_its_answers_are_lost(site: Site, runpod: Base) -> None:
+    preview_id = site.painted_preview()
+    runpod.arm("run-answer", 504, 3)
+    order_id = site.pay(preview_id)
+    site.assert_printed_once(order_id)
+    # Whoever isn't told asks again, unless the worker has spoken in the meantime.
+    assert site.refused_submissions(order_id) <= 3
+
+
 def test_all_callbacks_are_lost_and_runpod_is_asked(site: Site, runpod: Base) -> None:
     with runpod.without_callbacks():
         site.assert_printed_once(site.pay(site.preview()))

@@ -32,3 +32,12 @@ def test_what_waits_since_before_the_clock_was_set_back_goes_on(site: Site) -> N
     site.start(CLOCK_S=str(-HOUR))
     order_id = site.pay(site.preview())
     site.assert_printed_once(order_id)
+
+
+@pytest.mark.parametrize("seconds", [HOUR, -HOUR])
+def test_a_pause_that_began_by_another_time_ends(site: Site, seconds: int) -> None:
+    pausing = site.start(FAIL_AT=Stage.ASSEMBLE)
+    order_id = site.pay(site.preview())
+    pausing.process.wait(timeout=60)
+    site.start(CLOCK_S=str(seconds), MACHINE_S=str(seconds))
+    site.assert_printed_once(order_id)

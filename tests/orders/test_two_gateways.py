@@ -1,6 +1,6 @@
 """Two gateways carry orders at the same time, on one PostgreSQL.
 
-The printer would print twice what it was told twice.
+Their machines' clocks may disagree. The printer would print twice what it was told twice.
 """
 
 from collections.abc import Iterator
@@ -10,10 +10,12 @@ from sqlalchemy import text
 
 from gateway.orders import OrderStatus
 from tests.orders.site import Gateway, Site
-from tests.orders.vendors import running_printer
+from tests.orders.vendors import running_mail_server, running_printer
 from tests.sandbox.waiting import eventually
 
 ORDERS = 6
+TEN_MINUTES = 600
+TAKE_OVER = "took over a dead gateway"
 
 
 @pytest.fixture
@@ -62,3 +64,27 @@ def test_one_of_two_gateways_is_killed_and_the_other_carries_on_its_orders(
     assert len(shared) == 2
     for order_id in orders:
         site.assert_printed_once(order_id)
+
+
+def test_gateways_whose_clocks_disagree_leave_each_other_alone(site: Site) -> None:
+    with running_mail_server() as site.mail_server:
+        clocks = (TEN_MINUTES, -TEN_MINUTES)
+        mail = site.mail_server.environ
+        pair = [
+            site.start(port=port, CLOCK_S=str(seconds), **mail)
+            for port, seconds in enumerate(clocks)
+        ]
+        orders = [site.pay(site.preview()) for _ in range(ORDERS)]
+        for order_id in orders:
+            site.assert_printed_once(order_id)
+        eventually(lambda: not executors(site, "PENDING"))
+    assert len(executors(site, "SUCCESS")) == len(pair)
+    for gateway in pair:
+        assert TAKE_OVER not in gateway.log.read_text()
+
+
+def test_a_gateway_whose_clock_disagrees_is_still_missed_when_it_dies(site: Site) -> None:
+    ahead = site.start(port=0, CLOCK_S=str(TEN_MINUTES))
+    other = site.start(port=1)
+    ahead.kill()
+    eventually(lambda: TAKE_OVER in other.log.read_text(), within_s=30)
