@@ -12,7 +12,7 @@ import uvicorn
 
 from sandbox.control_plane.app import create_app
 from sandbox.control_plane.plane import Plane
-from sandbox.control_plane.settings import ENVIRONMENT, InvalidSettings, Settings
+from sandbox.control_plane.settings import VARIABLES, InvalidSettings, Settings
 
 
 class Server(uvicorn.Server):
@@ -32,7 +32,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox.control_plane",
         description="A stand-in for RunPod's serverless control plane.",
-        epilog="Environment: " + "; ".join(f"{name}: {text}" for name, text in ENVIRONMENT.items()),
+        epilog="Environment: " + "; ".join(map(str, VARIABLES)),
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)

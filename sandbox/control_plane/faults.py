@@ -14,7 +14,11 @@ class Fault:
 
 
 class Faults:
-    """Armed faults by operation name: `run`, `status`, `job-done`, `webhook` and the others."""
+    """Armed faults by operation name: `run`, `status`, `job-done`, `webhook` and the others.
+
+    `run-answer` is for what follows after `run` was accepted: an error status loses the answer, any
+    other holds it back until the job has ended.
+    """
 
     def __init__(self) -> None:
         self._armed: dict[str, Fault] = {}

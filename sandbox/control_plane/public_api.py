@@ -43,6 +43,9 @@ class RunBody(BaseModel):
     policy: PolicyBody = PolicyBody()
 
 
+_LATE_ANSWER_S = 20.0
+
+
 def routes() -> list[Route]:
     """The public routes; `/status` takes GET and POST, as RunPod does."""
     prefix = "/v2/{endpoint_id}"
@@ -76,7 +79,11 @@ def _operation(name: str, handle: Handler) -> Callable[[Request], Awaitable[Resp
 
 async def _run(plane: Plane, request: Request) -> Response:
     job = await _submit(plane, request, RUN_PAYLOAD, sync=False)
-    return Json({"id": job.id, "status": job.state.value})
+    accepted = Json({"id": job.id, "status": job.state.value})
+    if plane.faults.strike("run-answer"):
+        # The job is there; who asked for it hears of that when it has ended.
+        await plane.hold(request, lambda: job.state.is_terminal or None, _LATE_ANSWER_S)
+    return accepted
 
 
 async def _runsync(plane: Plane, request: Request) -> Response:

@@ -1,23 +1,28 @@
-"""The environment of the control plane. Each name is listed in `ENVIRONMENT`."""
+"""The environment of the control plane. Each name is listed in `VARIABLES`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from contract.variables import REQUIRED, Variable
 from sandbox.control_plane.queue import Rules
 
-ENVIRONMENT: Mapping[str, str] = {
-    "SANDBOX_ENDPOINT_ID": "id of the one endpoint; default `sandbox`",
-    "SANDBOX_API_KEY": "key of the public API; required",
-    "SANDBOX_WORKER_KEY": "key that workers send; required",
-    "SANDBOX_POLL_S": "how long job-take and job-stop are held open; default 3",
-    "SANDBOX_TICK_S": "how often timeouts and lost workers are looked for; default 0.25",
-    "SANDBOX_WORKER_LOST_S": "silence after which a worker counts as dead; default 20",
-    "SANDBOX_MAX_ATTEMPTS": "attempts before a job of dead workers fails; default 3",
-    "SANDBOX_WORKERS_MAX": "workers that the endpoint may have; default 3",
-    "SANDBOX_EXECUTION_TIMEOUT_S": "executionTimeout of a job that names none; default 600",
-    "SANDBOX_WEBHOOK_RETRY_S": "pause before each further webhook try; default 10",
-    "SANDBOX_FAULTS": "1 opens the route that switches faults on; default 0",
-}
+VARIABLES = (
+    Variable("SANDBOX_ENDPOINT_ID", "Id of the one endpoint.", default="sandbox"),
+    Variable("SANDBOX_API_KEY", "Key of the public API.", shown=REQUIRED),
+    Variable("SANDBOX_WORKER_KEY", "Key that workers send.", shown=REQUIRED),
+    Variable("SANDBOX_POLL_S", "How long job-take and job-stop are held open.", default="3"),
+    Variable(
+        "SANDBOX_TICK_S", "How often timeouts and lost workers are looked for.", default="0.25"
+    ),
+    Variable("SANDBOX_WORKER_LOST_S", "Silence after which a worker counts as dead.", default="20"),
+    Variable("SANDBOX_MAX_ATTEMPTS", "Attempts before a job of dead workers fails.", default="3"),
+    Variable("SANDBOX_WORKERS_MAX", "Workers that the endpoint may have.", default="3"),
+    Variable(
+        "SANDBOX_EXECUTION_TIMEOUT_S", "`executionTimeout` of a job that names none.", default="600"
+    ),
+    Variable("SANDBOX_WEBHOOK_RETRY_S", "Pause before each further webhook try.", default="10"),
+    Variable("SANDBOX_FAULTS", "`1` opens the route that switches faults on.", default="0"),
+)
 
 
 class InvalidSettings(ValueError):

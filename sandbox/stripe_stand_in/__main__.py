@@ -10,7 +10,7 @@ import httpx
 import uvicorn
 
 from sandbox.stripe_stand_in.app import StripeStandIn
-from sandbox.stripe_stand_in.settings import ENVIRONMENT, InvalidSettings, Settings
+from sandbox.stripe_stand_in.settings import VARIABLES, InvalidSettings, Settings
 
 
 def main() -> int:
@@ -18,7 +18,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox.stripe_stand_in",
         description="A stand-in for Stripe's Checkout in test mode.",
-        epilog="Environment: " + "; ".join(f"{name}: {text}" for name, text in ENVIRONMENT.items()),
+        epilog="Environment: " + "; ".join(map(str, VARIABLES)),
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)

@@ -1,13 +1,15 @@
-"""The environment of Stripe's stand-in. Each name is listed in `ENVIRONMENT`."""
+"""The environment of Stripe's stand-in. Each name is listed in `VARIABLES`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-ENVIRONMENT: Mapping[str, str] = {
-    "SANDBOX_STRIPE_KEY": "secret key of the API, sk_test_…; required",
-    "SANDBOX_STRIPE_WEBHOOK_SECRET": "what events are signed by; required",
-    "SANDBOX_STRIPE_WEBHOOK_URL": "where events are posted to; required",
-}
+from contract.variables import REQUIRED, Variable
+
+VARIABLES = (
+    Variable("SANDBOX_STRIPE_KEY", "Secret key of the API: `sk_test_…`.", shown=REQUIRED),
+    Variable("SANDBOX_STRIPE_WEBHOOK_SECRET", "What events are signed by.", shown=REQUIRED),
+    Variable("SANDBOX_STRIPE_WEBHOOK_URL", "Where events are posted to.", shown=REQUIRED),
+)
 
 
 class InvalidSettings(ValueError):

@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.control_plane.errors import TooManyRequests
 from sandbox.control_plane.limits import RATES, RateLimiter
-from sandbox.control_plane.settings import ENVIRONMENT, InvalidSettings, Settings
+from sandbox.control_plane.settings import VARIABLES, InvalidSettings, Settings
 from tests.sandbox.fakes import FakeClock
 
 KEYS = {"SANDBOX_API_KEY": "a", "SANDBOX_WORKER_KEY": "b"}
@@ -80,4 +80,4 @@ def test_every_variable_is_documented() -> None:
             return KEYS.get(key, "")
 
     Settings.from_environment(Recorder())
-    assert asked == set(ENVIRONMENT)
+    assert asked == {each.name for each in VARIABLES}
