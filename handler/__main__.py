@@ -1,7 +1,8 @@
-"""``python -m handler``: a RunPod serverless worker.
+"""``python -m handler``: a RunPod serverless worker. ``python -m handler config check`` says what
+is missing, wrong or risky in its environment, and starts nothing.
 
-Exits with status 2 if its settings are wrong and 1 if it can't get ready, after one line on
-standard error that says why.
+Exits with status 2 if its settings are wrong, or if licences of models forbid what they say, and 1
+if it can't get ready; after one line on standard error that says why, or one for each model.
 """
 
 import asyncio
@@ -14,8 +15,9 @@ from contextlib import ExitStack
 from importlib import import_module
 from types import FrameType
 
+from handler import config_command
 from handler.build import Services, build
-from handler.errors import ComfyBootFailed, ComfyError, Unfit, WorkflowInvalid
+from handler.errors import ComfyBootFailed, ComfyError, LicenceForbids, Unfit, WorkflowInvalid
 from handler.logs import log_to
 from handler.settings import SettingsInvalid, read_settings
 from storage.errors import StoreError
@@ -25,6 +27,8 @@ log = logging.getLogger("handler")
 
 def main() -> int:
     """Run until RunPod or a signal ends it; return the exit status."""
+    if sys.argv[1:2] == ["config"]:
+        return config_command.run(sys.argv[2:], os.environ, sys.stdout)
     try:
         settings = read_settings(os.environ)
     except SettingsInvalid as error:
@@ -35,6 +39,8 @@ def main() -> int:
         try:
             services = build(settings, stack)
             _get_ready(services)
+        except LicenceForbids as error:
+            return max(_refuse(2, f"licence: {line}") for line in error.refusals)
         except ComfyBootFailed as error:
             log.error("ComfyUI's last lines", extra={"log_tail": error.log_tail})
             return _refuse(1, str(error))
@@ -50,6 +56,7 @@ def _get_ready(services: Services) -> None:
     The SDK, which takes two seconds to import, is imported while ComfyUI boots.
     """
     fitness = services.fitness
+    services.licences.check()
     services.store.ping()
     fitness.models_are_right()  # before the boot: that is long, and in vain without them
     fitness.note_missing_models()

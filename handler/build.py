@@ -18,12 +18,13 @@ from handler.graph import Workflows, load_workflows
 from handler.health import Health, Machine, query_gpus
 from handler.input_cache import InputCache
 from handler.models import HashCache, ModelFiles
+from handler.models.licence_gate import LicenceGate
 from handler.ports import ProgressSink
 from handler.raw_workflows import RawWorkflows
 from handler.settings import Settings
 from handler.url_inputs import UrlInputs
 from handler.worker import Worker
-from handler.workflows.model_list import read_model_list
+from handler.workflows.model_list import Models, read_model_list
 from storage.folder import FolderStore
 from storage.open import open_store
 from storage.s3 import S3Store
@@ -37,6 +38,7 @@ class Services:
     process: ComfyProcess
     store: FolderStore | S3Store
     workflows: Workflows
+    licences: LicenceGate
     fitness: Fitness
 
 
@@ -59,7 +61,8 @@ def build(settings: Settings, stack: ExitStack) -> Services:
     process = ComfyProcess(_comfy_options(settings), files, clock)
     stack.callback(process.stop)
     engine = ComfyEngine(process, files, clock, settings.page_quiet_timeout_s)
-    models = _models(settings, root)
+    listed = read_model_list(settings.model_list, settings.model_list_local)
+    models = _models(settings, root, listed)
     health = Health(
         _machine(settings, root, process),
         workflows,
@@ -67,6 +70,7 @@ def build(settings: Settings, stack: ExitStack) -> Services:
         models,
         clock,
         settings.worker_id,
+        settings.terms,
     )
     worker = Worker(
         comfy=engine,
@@ -81,6 +85,14 @@ def build(settings: Settings, stack: ExitStack) -> Services:
         raw=_raw(settings, engine, store, root, clock),
         worker_id=settings.worker_id,
     )
+    licences = LicenceGate(
+        settings.terms,
+        listed=listed,
+        files=models,
+        workflows=workflows,
+        required=settings.required_workflows,
+        any_graph=settings.raw_workflows,
+    )
     fitness = Fitness(
         _demands(settings),
         workflows=workflows,
@@ -89,7 +101,7 @@ def build(settings: Settings, stack: ExitStack) -> Services:
         comfy=engine,
         clock=clock,
     )
-    return Services(worker, process, store, workflows, fitness)
+    return Services(worker, process, store, workflows, licences, fitness)
 
 
 class _Engine:
@@ -106,11 +118,10 @@ class _Engine:
         return self._process.ensure_running().node_classes()
 
 
-def _models(settings: Settings, root: Path) -> ModelFiles:
+def _models(settings: Settings, root: Path, listed: Models) -> ModelFiles:
     folders = [root / "models"]
     if settings.comfyui_models_dir is not None:
         folders.insert(0, settings.comfyui_models_dir)
-    listed = read_model_list(settings.model_list)
     return ModelFiles(listed, folders, HashCache(settings.model_hashes))
 
 

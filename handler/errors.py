@@ -24,8 +24,11 @@ WorkerError                carries the wire's ErrorCode, and the node and input 
 └── DeadlineExceeded       the job's own deadline passed
 WorkflowInvalid            a workflow file is wrong: the worker doesn't start
 Unfit                      this machine can't render what it must: the worker doesn't start
+DownloadFailed             a model file can't be fetched
+LicenceForbids             it may not render it: a model's licence forbids commercial use
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from contract.errors import ErrorCode
@@ -185,3 +188,16 @@ class WorkflowInvalid(Exception):
 
 class Unfit(Exception):
     """This machine can't render what it must. Names the workflow, and the file if it is one."""
+
+
+class DownloadFailed(Exception):
+    """A model file can't be fetched. Has no more of its URL than the host."""
+
+
+class LicenceForbids(Exception):
+    """A worker for commercial use may load models whose licences forbid that. ``refusals`` holds a
+    line for each."""
+
+    def __init__(self, refusals: Sequence[str]) -> None:
+        super().__init__("; ".join(refusals))
+        self.refusals = tuple(refusals)

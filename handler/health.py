@@ -13,6 +13,7 @@ from typing import Final
 from contract.result import Gpu, HealthReport, InstalledWorkflow
 from handler.graph import Workflows
 from handler.models import ModelFiles
+from handler.models.licence_gate import Terms
 from handler.ports import Clock
 
 _NVIDIA_SMI: Final = (
@@ -50,6 +51,7 @@ class Health:
         models: ModelFiles,
         clock: Clock,
         worker_id: str = "",
+        terms: Terms | None = None,
     ) -> None:
         self._machine = machine
         self._workflows = workflows
@@ -57,6 +59,7 @@ class Health:
         self._models = models
         self._clock = clock
         self._worker_id = worker_id
+        self._terms = terms or Terms()
         self._started = clock.monotonic()
         self.jobs_done = 0
 
@@ -79,6 +82,8 @@ class Health:
                 self._workflow(each.spec.name, each.spec.version) for each in self._workflows
             ],
             models=self._models.installed(),
+            models_use=self._terms.use,
+            acknowledged_licences=list(self._terms.acknowledged),
             gpus=parse_gpus(machine.query_gpus()),
             free_disk_bytes=shutil.disk_usage(machine.files).free,
             uptime_s=max(0.0, self._clock.monotonic() - self._started),

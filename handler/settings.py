@@ -1,54 +1,42 @@
-"""The worker's settings, from a mapping such as ``os.environ``.
-
-OBJECT_STORE_URL        ``file:///folder`` or ``s3://bucket`` (then also S3_ENDPOINT_URL, S3_REGION,
-                        S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY); required
-COMFYUI_PATH            folder with ComfyUI's main.py; default: ``build/comfyui`` of this
-                        repository, or a comfy-cli workspace (``~/comfy/ComfyUI``)
-COMFYUI_BASE_DIR        its base directory; default: a fresh temporary folder, removed at the end
-COMFYUI_MODELS_DIR      a further folder of models folders; default: ``build/models``, if there
-COMFYUI_DEVICE          ``auto`` (default) or ``cpu``
-COMFYUI_BOOT_TIMEOUT_S  seconds until ComfyUI must be ready; default 300
-COMFYUI_EXTRA_ARGS      more arguments for it, as in a shell
-NODE_PACK_DIR           our ComfyUI nodes; default: ``comfy_nodes`` of this repository
-WORKFLOWS_DIR           released workflows; default: ``workflows`` of this repository
-CALLBACK_URL            where the gateway takes status callbacks; together with
-CALLBACK_SECRET         ``whsec_…``, which signs them
-PAGE_QUIET_TIMEOUT_S    seconds that a page may be executed without progress; default 300
-REQUIRED_WORKFLOWS      ``name/vN`` by commas: the worker doesn't start unless it can render them
-MODEL_LIST              the list of model files; default: ``models.txt`` of this repository
-MODELS_CHECK            ``sha256`` (default) or ``present``: what is checked of required files
-MODEL_HASHES            where hashes of model files are kept; default: beside the models
-WARM_UP                 ``true`` (default) or ``false``: render each required workflow at start
-WARM_UP_SIZE            edge of that picture in pixels; default 1024
-RAW_WORKFLOWS           ``true`` or ``false`` (default): take ComfyUI graphs, not only jobs
-RAW_OUTPUT              ``base64`` (default) or ``store``: how their files are handed over
-INPUT_CACHE_DIR         where decoded template art is kept, which several workers may share;
-                        default: a folder in the base directory
-INPUT_CACHE_MB          its size in MiB, 0 for none; default 2048
-INPUT_URL_HOSTS         hosts, or ``*.suffix``, by commas, from which inputs are read; default none
-LOG_LEVEL               ``debug``, ``info`` (default), ``warning`` or ``error``
-RUNPOD_POD_ID           set by RunPod; named in results
+"""The worker's settings, from a mapping such as ``os.environ``. Each variable is declared, with its
+default and its meaning, in handler/variables.py.
 """
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from contract.result import AcknowledgedLicence
 from contract.signing import check_secret
+from handler.models.licence_gate import Terms
+from handler.variables import VARIABLES
+from handler.workflows.model_list import local_list_of
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
-_HASHES_NAME = ".model_hashes.json"
+HASHES_NAME = ".model_hashes.json"
 _WORKFLOW = re.compile(r"([a-z][a-z0-9_]{0,63})/v([1-9][0-9]{0,5})")
 _HOST = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+")
+_DEFAULTS = {each.name: each.default or "" for each in VARIABLES}
 _LOG_LEVELS = ("debug", "info", "warning", "error")
-_PRIVATE_PREFIXES = ("S3_", "AWS_", "CALLBACK_", "RUNPOD_", "OBJECT_STORE_")
+_LICENCE = re.compile(r"([A-Za-z0-9][A-Za-z0-9.+-]{0,99})=([!-+.-~ -]{1,100})")
+_PRIVATE_PREFIXES = (
+    *("S3_", "AWS_", "CALLBACK_", "RUNPOD_", "OBJECT_STORE_"),
+    *("HF_", "HUGGING_FACE_"),  # for fetching models: ComfyUI needs none of it
+)
 
 
 class SettingsInvalid(Exception):
-    """Settings are missing or wrong; the text names all of them, and never a secret's value."""
+    """Settings are missing or wrong; the text names all of them, and never a secret's value.
+
+    Each of ``problems`` begins with the name of a variable.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
 
 
 @dataclass(frozen=True)
@@ -76,6 +64,8 @@ class Settings:
     page_quiet_timeout_s: float
     required_workflows: tuple[tuple[str, int], ...]
     model_list: Path
+    model_list_local: Path | None
+    terms: Terms
     check_hashes: bool
     model_hashes: Path
     warm_up: bool
@@ -98,6 +88,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     reader = _Reader({name: value for name, value in environ.items() if value.strip()})
     callback_url, callback_secret = reader.callback()
     models_dir = reader.models()
+    model_list = reader.path("MODEL_LIST") or _REPOSITORY / "models.txt"
     settings = Settings(
         object_store_url=reader.required("OBJECT_STORE_URL"),
         store_environment={n: v for n, v in environ.items() if n.startswith("S3_")},
@@ -105,31 +96,46 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         comfyui_path=reader.comfyui(),
         comfyui_base_dir=reader.path("COMFYUI_BASE_DIR"),
         comfyui_models_dir=models_dir,
-        comfyui_cpu=reader.choice("COMFYUI_DEVICE", ("auto", "cpu"), "auto") == "cpu",
-        comfyui_boot_timeout_s=reader.seconds("COMFYUI_BOOT_TIMEOUT_S", 300.0),
+        comfyui_cpu=reader.choice("COMFYUI_DEVICE", ("auto", "cpu")) == "cpu",
+        comfyui_boot_timeout_s=reader.seconds("COMFYUI_BOOT_TIMEOUT_S"),
         comfyui_extra_args=reader.arguments("COMFYUI_EXTRA_ARGS"),
         node_pack_dir=reader.folder("NODE_PACK_DIR", _REPOSITORY / "comfy_nodes"),
         workflows_dir=reader.folder("WORKFLOWS_DIR", _REPOSITORY / "workflows"),
         callback_url=callback_url,
         callback_secret=callback_secret,
-        page_quiet_timeout_s=reader.seconds("PAGE_QUIET_TIMEOUT_S", 300.0),
+        page_quiet_timeout_s=reader.seconds("PAGE_QUIET_TIMEOUT_S"),
         required_workflows=reader.workflows("REQUIRED_WORKFLOWS"),
-        model_list=reader.path("MODEL_LIST") or _REPOSITORY / "models.txt",
-        check_hashes=reader.choice("MODELS_CHECK", ("sha256", "present"), "sha256") == "sha256",
-        model_hashes=reader.path("MODEL_HASHES") or (models_dir or _REPOSITORY) / _HASHES_NAME,
-        warm_up=reader.flag("WARM_UP", default=True),
-        warm_up_size=reader.pixels("WARM_UP_SIZE", 1024),
-        raw_workflows=reader.flag("RAW_WORKFLOWS", default=False),
-        raw_to_store=reader.choice("RAW_OUTPUT", ("base64", "store"), "base64") == "store",
+        model_list=model_list,
+        model_list_local=local_list_of(model_list, reader.path("MODEL_LIST_LOCAL")),
+        terms=reader.terms(),
+        check_hashes=reader.choice("MODELS_CHECK", ("sha256", "present")) == "sha256",
+        model_hashes=reader.path("MODEL_HASHES") or (models_dir or _REPOSITORY) / HASHES_NAME,
+        warm_up=reader.flag("WARM_UP"),
+        warm_up_size=reader.pixels("WARM_UP_SIZE"),
+        raw_workflows=reader.flag("RAW_WORKFLOWS"),
+        raw_to_store=reader.choice("RAW_OUTPUT", ("base64", "store")) == "store",
         input_cache_dir=reader.path("INPUT_CACHE_DIR"),
-        input_cache_bytes=reader.mebibytes("INPUT_CACHE_MB", 2048),
+        input_cache_bytes=reader.mebibytes("INPUT_CACHE_MB"),
         input_url_hosts=reader.hosts("INPUT_URL_HOSTS"),
-        log_level=reader.choice("LOG_LEVEL", _LOG_LEVELS, "info").upper(),
+        log_level=reader.choice("LOG_LEVEL", _LOG_LEVELS).upper(),
         worker_id=reader.text("RUNPOD_POD_ID")[:200],
     )
     if reader.problems:
-        raise SettingsInvalid("; ".join(reader.problems))
+        raise SettingsInvalid(reader.problems)
     return settings
+
+
+def read_terms(environ: Mapping[str, str]) -> Terms:
+    """Return under which terms models are used, of all settings; an empty value counts as absent.
+
+    Raises:
+        SettingsInvalid: names every problem at once.
+    """
+    reader = _Reader({name: value for name, value in environ.items() if value.strip()})
+    terms = reader.terms()
+    if reader.problems:
+        raise SettingsInvalid(reader.problems)
+    return terms
 
 
 class _Reader:
@@ -140,7 +146,7 @@ class _Reader:
         self.problems: list[str] = []
 
     def text(self, name: str) -> str:
-        return self._values.get(name, "").strip()
+        return self._values.get(name, _DEFAULTS[name]).strip()
 
     def required(self, name: str) -> str:
         if not self.text(name):
@@ -156,37 +162,36 @@ class _Reader:
             self.problems.append(f"{name}: {path} is not a folder")
         return path
 
-    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
-        value = self.text(name).lower() or default
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        value = self.text(name).lower()
         if value not in choices:
             self.problems.append(f"{name} is one of {', '.join(choices)}")
-            return default
         return value
 
-    def seconds(self, name: str, default: float) -> float:
+    def seconds(self, name: str) -> float:
         try:
-            value = float(self.text(name) or default)
+            value = float(self.text(name))
         except ValueError:
             value = 0.0
         if not 0 < value <= 86_400:
             self.problems.append(f"{name} is a number of seconds, at most a day")
         return value
 
-    def flag(self, name: str, *, default: bool) -> bool:
-        return self.choice(name, ("true", "false"), str(default).lower()) == "true"
+    def flag(self, name: str) -> bool:
+        return self.choice(name, ("true", "false")) == "true"
 
-    def pixels(self, name: str, default: int) -> int:
-        text = self.text(name) or str(default)
+    def pixels(self, name: str) -> int:
+        text = self.text(name)
         value = int(text) if text.isascii() and text.isdigit() else 0
         if not 64 <= value <= 4096 or value % 8:
             self.problems.append(f"{name} is a multiple of 8, from 64 to 4096")
         return value
 
-    def mebibytes(self, name: str, default: int) -> int:
-        text = self.text(name) or str(default)
+    def mebibytes(self, name: str) -> int:
+        text = self.text(name)
         if not (text.isascii() and text.isdigit()) or len(text) > 7:
             self.problems.append(f"{name} is a whole number of MiB, 0 or more")
-            return default
+            return 0
         return int(text) * 1024 * 1024
 
     def listed(self, name: str) -> tuple[str, ...]:
@@ -198,6 +203,24 @@ class _Reader:
         if None in matches:
             self.problems.append(f"{name} lists workflows as name/vN, by commas")
         return tuple((match[1], int(match[2])) for match in matches if match)
+
+    def terms(self) -> Terms:
+        evaluation = self.choice("MODELS_USE", ("commercial", "evaluation")) == "evaluation"
+        acknowledged = self.licences("ACKNOWLEDGED_LICENCES")
+        return Terms("evaluation" if evaluation else "commercial", acknowledged)
+
+    def licences(self, name: str) -> tuple[AcknowledgedLicence, ...]:
+        matches = [_LICENCE.fullmatch(entry) for entry in self.listed(name)]
+        if None in matches:
+            self.problems.append(
+                f"{name} lists licences as id=reference, by commas; the reference is your own: "
+                "a contract's or an order's number, without commas"
+            )
+        return tuple(
+            AcknowledgedLicence(licence=match[1], reference=match[2].strip())
+            for match in matches
+            if match
+        )
 
     def hosts(self, name: str) -> tuple[str, ...]:
         hosts = tuple(host.lower() for host in self.listed(name))

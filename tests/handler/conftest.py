@@ -12,6 +12,7 @@ from handler.comfy.engine import ComfyEngine
 from handler.comfy.files import ComfyFiles
 from handler.comfy.process import ComfyOptions, ComfyProcess
 from handler.graph import Workflows, load_workflows
+from tests.comfyui_checkout import COMFYUI
 from tests.handler.faults import write_fault_nodes
 from tests.handler.tiny import (
     portrait_graph,
@@ -22,7 +23,6 @@ from tests.handler.tiny import (
 )
 
 REPOSITORY = Path(__file__).parents[2]
-COMFYUI = REPOSITORY / "build/comfyui"
 
 
 def comfy_options(folder: Path = COMFYUI, *extra: str, timeout_s: float = 240.0) -> ComfyOptions:

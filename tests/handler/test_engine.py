@@ -33,7 +33,8 @@ from handler.graph import FilledGraph, Workflows, load_workflows
 from handler.ports import Step
 from handler.worker import Worker
 from storage.folder import FolderStore
-from tests.handler.conftest import COMFYUI, REPOSITORY, comfy_options
+from tests.comfyui_checkout import COMFYUI
+from tests.handler.conftest import REPOSITORY, comfy_options
 from tests.handler.fakes import FakeClock, RecordingSink, job_input, png
 from tests.handler.tiny import blank_graph, slow_graph, tiny_graph, tiny_slots, write_workflow
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from contract.result import Gpu, HealthReport
+from contract.result import AcknowledgedLicence, Gpu, HealthReport
 from handler.graph import Workflows
 from handler.health import Health, Machine, parse_gpus
 from handler.models import HashCache, ModelFiles
+from handler.models.licence_gate import Terms
 from handler.workflows.model_list import ListedModel
 from tests.handler.conftest import REPOSITORY
 from tests.handler.fakes import FakeClock
@@ -88,3 +89,12 @@ def test_a_worker_without_its_parts_still_reports(
 @pytest.mark.parametrize("text", ["", "\n", "No devices were found\n", "1, 2\n", "[N/A], 2, X\n"])
 def test_what_is_no_gpu_is_none(text: str) -> None:
     assert parse_gpus(text) == []
+
+
+def test_a_report_tells_under_which_terms_models_are_used(
+    machine: Machine, models: ModelFiles, workflows: Workflows
+) -> None:
+    acknowledged = AcknowledgedLicence(licence="LicenseRef-A", reference="ORDER-123")
+    terms = Terms("commercial", (acknowledged,))
+    report = Health(machine, workflows, [], models, FakeClock(), terms=terms).report()
+    assert (report.models_use, report.acknowledged_licences) == ("commercial", [acknowledged])

@@ -61,10 +61,59 @@ def test_a_missing_model_of_a_required_workflow_is_found_before_comfyui_is_boote
 ) -> None:
     (tmp_path / "models").mkdir()
     required = {"REQUIRED_WORKFLOWS": "identity/v1", "COMFYUI_MODELS_DIR": f"{tmp_path}/models"}
-    done = start({**environ, **required})
+    done = start({**environ, **required, "MODELS_USE": "evaluation"})
     assert done.returncode == 1
-    [line] = done.stderr.splitlines()
+    *logged, line = done.stderr.splitlines()
+    assert len(logged) == 2
     assert "identity v1 is required, and eva_clip/EVA02_CLIP_L_336_psz14_s6B.pt is missing" in line
+
+
+def test_a_wrong_model_of_a_required_workflow_is_found_before_comfyui_is_booted(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "models/face_detection").mkdir(parents=True)
+    (tmp_path / "models/face_detection/centerface.onnx").write_bytes(b"another network")
+    models = {"COMFYUI_MODELS_DIR": f"{tmp_path}/models"}
+    done = start({**environ, **models, "REQUIRED_WORKFLOWS": "storybook_page_draft/v1"})
+    assert done.returncode == 1
+    assert "face_detection/centerface.onnx is another file than" in done.stderr.splitlines()[-1]
+
+
+def test_a_commercial_worker_is_refused_models_that_forbid_it_each_on_a_line(
+    environ: dict[str, str],
+) -> None:
+    environ |= {"REQUIRED_WORKFLOWS": "identity/v1"}
+    done = start(environ)
+    assert done.returncode == 2
+    lines = done.stderr.splitlines()
+    assert [line.split(": ")[2] for line in lines] == [
+        "face_analysis/detection_Resnet50_Final.pth",
+        "face_analysis/glintr100.onnx",
+        "face_analysis/parsing_bisenet.pth",
+        "face_analysis/scrfd_10g_bnkps.onnx",
+    ]
+    assert all(line.startswith("foxetales worker: licence: ") for line in lines)
+    assert "sold at https://www.insightface.ai" in lines[1]
+    environ["ACKNOWLEDGED_LICENCES"] = "LicenseRef-InsightFace=INV-204"
+    assert len(start(environ).stderr.splitlines()) == 2
+
+
+def test_acknowledged_licences_and_their_references_are_in_the_log(
+    environ: dict[str, str],
+) -> None:
+    names = ("InsightFace", "facexlib-RetinaFace", "facexlib-BiSeNet")
+    told = ",".join(f"LicenseRef-{name}=contract 7" for name in names)
+    more = {"REQUIRED_WORKFLOWS": "identity/v1", "ACKNOWLEDGED_LICENCES": told}
+    done = start({**environ, **more})
+    assert done.returncode == 1  # the files themselves aren't there
+    message = json.loads(done.stderr.splitlines()[0])["message"]
+    assert "LicenseRef-facexlib-BiSeNet=contract 7" in message
+    assert "is missing" in done.stderr.splitlines()[-1]
+
+
+def test_a_draft_worker_needs_no_licence(environ: dict[str, str]) -> None:
+    done = start({**environ, "REQUIRED_WORKFLOWS": "storybook_page_draft/v1"})
+    assert "the GPU is on fire" in done.stderr.splitlines()[-1]  # it came as far as ComfyUI
 
 
 def test_a_required_workflow_that_does_not_exist_is_named(environ: dict[str, str]) -> None:

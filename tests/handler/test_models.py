@@ -130,7 +130,8 @@ def test_a_known_hash_is_not_computed_again(root: Path, tmp_path: Path) -> None:
     file, kept = root / "vae/a.safetensors", tmp_path / "hashes.json"
     file.write_bytes(WEIGHTS)
     status = file.stat()
-    kept.write_text(json.dumps({str(file): [status.st_size, status.st_mtime_ns, "f" * 64]}))
+    name = "models/vae/a.safetensors"
+    kept.write_text(json.dumps({name: [status.st_size, status.st_mtime_ns, "f" * 64]}))
     assert HashCache(kept).sha256(file) == "f" * 64
 
 
@@ -141,7 +142,8 @@ def test_a_damaged_cache_costs_a_look_at_the_file(root: Path, tmp_path: Path, te
     file, kept = root / "vae/a.safetensors", tmp_path / "hashes.json"
     file.write_bytes(WEIGHTS)
     stamp = str(file.stat().st_mtime_ns)
-    kept.write_text(text.replace("FILE", str(file)).replace("STAMP", stamp))
+    name = "models/vae/a.safetensors"
+    kept.write_text(text.replace("FILE", name).replace("STAMP", stamp))
     assert HashCache(kept).sha256(file) == SHA256
 
 
@@ -149,3 +151,19 @@ def test_a_cache_that_cannot_be_written_costs_no_more(root: Path, tmp_path: Path
     file = root / "vae/a.safetensors"
     file.write_bytes(WEIGHTS)
     assert HashCache(tmp_path / "no/such/folder/hashes.json").sha256(file) == SHA256
+
+
+def test_hashes_survive_when_the_volume_is_mounted_elsewhere(root: Path, tmp_path: Path) -> None:
+    (root / "vae/a.safetensors").write_bytes(WEIGHTS)
+    HashCache(root / "hashes.json").remember(root / "vae/a.safetensors", "f" * 64)
+    elsewhere = root.rename(tmp_path / "elsewhere")
+    file = elsewhere / "vae/a.safetensors"
+    assert HashCache(elsewhere / "hashes.json").known(file) == "f" * 64
+
+
+def test_a_hash_is_kept_of_a_file_outside_of_the_caches_folder(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache").mkdir()
+    file = root / "vae/a.safetensors"
+    file.write_bytes(WEIGHTS)
+    HashCache(tmp_path / "cache/hashes.json").remember(file, "f" * 64)
+    assert HashCache(tmp_path / "cache/hashes.json").known(file) == "f" * 64

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from contract.signing import new_secret
+from handler.models.licence_gate import Terms
 from handler.settings import SettingsInvalid, read_settings
 
 
@@ -139,3 +140,37 @@ def test_hashes_are_kept_beside_the_models(environ: dict[str, str], tmp_path: Pa
 def test_a_setting_of_another_form_is_named(environ: dict[str, str], name: str, value: str) -> None:
     with pytest.raises(SettingsInvalid, match=name):
         read_settings({**environ, name: value})
+
+
+def test_a_worker_is_commercial_unless_it_is_told_that_it_only_evaluates(
+    environ: dict[str, str],
+) -> None:
+    assert read_settings(environ).terms == Terms("commercial")
+    assert read_settings({**environ, "MODELS_USE": "evaluation"}).terms.use == "evaluation"
+    for wrong in ("production", "none"):
+        with pytest.raises(SettingsInvalid, match="MODELS_USE is one of commercial, evaluation"):
+            read_settings({**environ, "MODELS_USE": wrong})
+
+
+def test_acknowledged_licences_come_with_the_customers_references(environ: dict[str, str]) -> None:
+    told = "LicenseRef-A=ORDER-123, MIT=contract 7/2026 = annex"
+    acknowledged = read_settings({**environ, "ACKNOWLEDGED_LICENCES": told}).terms.acknowledged
+    assert [(each.licence, each.reference) for each in acknowledged] == [
+        ("LicenseRef-A", "ORDER-123"),
+        ("MIT", "contract 7/2026 = annex"),
+    ]
+    for wrong in ("LicenseRef-A", "LicenseRef-A=", "=x", "a b=c", "a=\x07", f"a={'x' * 101}"):
+        with pytest.raises(SettingsInvalid, match="ACKNOWLEDGED_LICENCES lists licences"):
+            read_settings({**environ, "ACKNOWLEDGED_LICENCES": wrong})
+
+
+def test_a_token_for_models_stays_out_of_comfyuis_process(environ: dict[str, str]) -> None:
+    environ |= {"HF_TOKEN": "hf_secret", "HUGGING_FACE_HUB_TOKEN": "hf_secret"}
+    assert "hf_secret" not in str(read_settings(environ).comfy_environment)
+
+
+def test_the_customers_model_list_lies_beside_ours(environ: dict[str, str], tmp_path: Path) -> None:
+    environ["MODEL_LIST"] = f"{tmp_path}/models.txt"
+    assert read_settings(environ).model_list_local is None
+    (tmp_path / "models.local.txt").touch()
+    assert read_settings(environ).model_list_local == tmp_path / "models.local.txt"

@@ -22,6 +22,7 @@ from handler.adapters.clock import SystemClock
 from handler.comfy.process import ComfyOptions
 from handler.workflows.check import graph_files
 from handler.workflows.live import BootedComfy, booted, environment_of
+from tests.comfyui_checkout import COMFYUI
 
 REPOSITORY = Path(__file__).parents[3]
 PATIENCE_S = 60
@@ -67,7 +68,7 @@ def comfy_with_frontend() -> Iterator[BootedComfy]:
     """A ComfyUI with our nodes and its browser page."""
     frontend = str(files("comfyui_frontend_package") / "static")
     options = ComfyOptions(
-        REPOSITORY / "build" / "comfyui",
+        COMFYUI,
         environment_of(os.environ),
         extra_arguments=("--front-end-root", frontend),
     )

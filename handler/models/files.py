@@ -1,85 +1,18 @@
 """Model files: those of the model list against those that lie in ComfyUI's models folders."""
 
-import hashlib
-import json
-import logging
-import os
-import re
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from contract.result import InstalledModel
 from handler.errors import Unfit
 from handler.graph import Workflow
+from handler.models.hashes import HashCache
 from handler.slots import ModelFile
 from handler.workflows.model_list import ListedModel
 
 _OLD_NAMES: Final[Mapping[str, str]] = {"text_encoders": "clip", "diffusion_models": "unet"}
 """Folders in which ComfyUI looks, too, for what belongs into another."""
-_SHA256: Final = re.compile(r"[0-9a-f]{64}")
-
-log = logging.getLogger(__name__)
-
-
-class HashCache:
-    """SHA-256 hashes of files, kept in a file of their own by path, size and time of change.
-
-    Several workers may share it: it is replaced whole, and the worst that a lost entry costs is
-    reading a file once more. A folder that can't be written to costs the same at each start.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-
-    def known(self, file: Path) -> str | None:
-        """The hash of ``file`` as it is now, if it was computed before."""
-        return self._of(self._read(), file)
-
-    def sha256(self, file: Path) -> str:
-        """The hash of ``file``, computed by reading it through if it isn't known.
-
-        Raises:
-            OSError: the file can't be read.
-        """
-        with self._lock:
-            known = self.known(file)
-            if known is not None:
-                return known
-            stamp = _stamp(file)
-            with file.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            self._write({**self._read(), str(file): [*stamp, digest]})
-        return digest
-
-    def _of(self, entries: Mapping[str, Any], file: Path) -> str | None:
-        entry = entries.get(str(file))
-        if not isinstance(entry, list) or len(entry) != 3:
-            return None
-        *stamp, digest = entry
-        try:
-            same = stamp == _stamp(file)
-        except OSError:
-            return None
-        return digest if same and _SHA256.fullmatch(str(digest)) else None
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            entries = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return entries if isinstance(entries, dict) else {}
-
-    def _write(self, entries: Mapping[str, Any]) -> None:
-        part = self._path.with_name(f"{self._path.name}.{os.getpid()}.part")
-        try:
-            part.write_text(json.dumps(entries, indent=1, sort_keys=True), encoding="utf-8")
-            part.replace(self._path)
-        except OSError as error:
-            log.warning("hashes of model files can't be kept: %s", error.strerror)
-            part.unlink(missing_ok=True)
 
 
 class ModelFiles:
@@ -173,8 +106,3 @@ def _optional_files(workflow: Workflow) -> frozenset[str]:
         for choice, value in slot.values.items()
         if choice != slot.default and isinstance(value, str)
     )
-
-
-def _stamp(file: Path) -> list[int]:
-    status = file.stat()
-    return [status.st_size, status.st_mtime_ns]
