@@ -11,10 +11,10 @@ NO_DEPS := torchvision torchsde trampoline
 # tests, the servers that the gateway's tests start for themselves.
 # Fonts of the printed book: Andika for stories, DejaVu for characters that it lacks.
 SYSTEM_PACKAGES := python3-venv libegl1 libgl1 libexpat1 fonts-sil-andika fonts-dejavu-core
-TEST_PACKAGES   := chromium chromium-driver redis-server postgresql
+TEST_PACKAGES   := chromium chromium-driver redis-server postgresql curl jq
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint types unit bench constraints clean system system-test
+.PHONY: help setup demo up test lint types unit bench test-nodes docs-reference constraints clean system system-test
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -46,6 +46,14 @@ bench: setup  ## the benchmarks: tables on the screen, JSON in out/benchmarks/
 	$(BIN)/python -m benchmarks.identity_once
 	$(BIN)/python -m benchmarks.pdf
 	$(BIN)/python -m benchmarks.webhooks
+
+test-nodes: setup  ## tests of nodes and workflows on the ComfyUI in COMFYUI_PATH (a folder, default: the embedded one)
+	$(BIN)/python -m pytest tests/comfy_nodes tests/tiny_weights tests/workflows \
+		tests/handler/test_engine.py tests/handler/test_engine_faults.py \
+		tests/handler/test_identity_in_comfyui.py tests/handler/workflows
+
+docs-reference: setup  ## rewrite the generated tables of the documentation
+	$(BIN)/python -m sandbox.doc_blocks docs/configuration.md docs/costs.md
 
 constraints: setup  ## rewrite constraints.txt from what is installed
 	{ sed '/^# Everything else/q' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable \

@@ -15,6 +15,7 @@ OURS = {
     "handler",
     "gateway",
     "comfy_nodes",
+    "deploy",
     "sandbox",
     "benchmarks",
 }
@@ -25,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "comfy_nodes": set(),
     "handler": {"contract", "storage"},
     "gateway": {"contract", "storage", "books"},
+    "deploy": {"contract"},
     "sandbox": {"contract", "storage"},
 }
 COMFYUI_OWN_NAMES = {

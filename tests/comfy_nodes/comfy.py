@@ -16,8 +16,8 @@ from handler.adapters.clock import SystemClock
 from handler.comfy.files import ComfyFiles
 from handler.comfy.process import ComfyOptions, ComfyProcess
 from tests.comfy_nodes.pictures import ROOT
+from tests.comfyui_checkout import COMFYUI
 
-COMFYUI = ROOT / "build" / "comfyui"
 MODELS = ROOT / "build" / "models"
 _TIMEOUT_S = 120
 

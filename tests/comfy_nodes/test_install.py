@@ -13,8 +13,9 @@ import pytest
 from handler.adapters.clock import SystemClock
 from handler.comfy.files import ComfyFiles
 from handler.comfy.process import ComfyOptions, ComfyProcess
-from tests.comfy_nodes.comfy import COMFYUI, Comfy
+from tests.comfy_nodes.comfy import Comfy
 from tests.comfy_nodes.pictures import ROOT
+from tests.comfyui_checkout import COMFYUI
 
 PACK = ROOT / "comfy_nodes"
 NODES = {

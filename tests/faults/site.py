@@ -21,6 +21,7 @@ from sandbox.control_plane.worker_api import worker_environ
 from sandbox.supervisor import Process, Supervisor
 from sandbox.units import members
 from storage.errors import ObjectNotFound
+from tests.comfyui_checkout import COMFYUI
 from tests.faults.pages import (
     base_files,
     link_nodes,
@@ -28,7 +29,7 @@ from tests.faults.pages import (
     write_workflows,
 )
 from tests.faults.receiver import Receiver
-from tests.handler.conftest import COMFYUI, REPOSITORY
+from tests.handler.conftest import REPOSITORY
 from tests.sandbox.conftest import free_port
 from tests.sandbox.waiting import eventually
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from handler.adapters.clock import SystemClock
 from handler.comfy.files import ComfyFiles
 from handler.comfy.process import ComfyOptions, ComfyProcess
-from tests.comfy_nodes.comfy import COMFYUI, Comfy
+from tests.comfy_nodes.comfy import Comfy
 from tests.comfy_nodes.pictures import ROOT
+from tests.comfyui_checkout import COMFYUI
 from tests.tiny_weights.folder import TINY_MODELS, make
 
 _TEST_NODES = Path(__file__).with_name("custom_nodes")

@@ -4,7 +4,7 @@ import importlib
 import math
 import sys
 import warnings
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from comfy_nodes.identity.apply.applied import Applied, Injector
 from comfy_nodes.identity.embedding import Identity
-from tests.comfy_nodes.pictures import ROOT
+from tests.comfyui_checkout import COMFYUI
 from tests.torchvision import allow_torchvision
 
 WIDTH, IDENTITY_WIDTH = 48, 2048
@@ -25,7 +25,7 @@ State = dict[str, torch.Tensor]
 @cache
 def comfyui() -> None:
     """Make `comfy` importable, on the CPU; its folder comes last, since it owns plain names."""
-    sys.path.append(str(ROOT / "build" / "comfyui"))
+    sys.path.append(str(COMFYUI))
     allow_torchvision()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what ComfyUI and its libraries warn of at import
@@ -49,12 +49,15 @@ def module(name: str) -> Any:
 
 def flux_model(double: int = 4, single: int = 6, seed: int = 0) -> Any:
     """A ModelPatcher of ComfyUI's FLUX, float32, 48 wide, with random weights."""
-    config = {
+    config: dict[str, Any] = {
         "image_model": "flux", "in_channels": 16, "out_channels": 16, "vec_in_dim": 8,
         "context_in_dim": 12, "hidden_size": WIDTH, "mlp_ratio": 2.0, "num_heads": 2,
         "depth": double, "depth_single_blocks": single, "axes_dim": [4, 10, 10], "theta": 10_000,
         "patch_size": 2, "qkv_bias": True, "guidance_embed": True, "dtype": torch.float32,
     }  # fmt: skip
+    known = {each.name for each in fields(module("comfy.ldm.flux.model").FluxParams)}
+    if "txt_ids_dims" in known:  # newer versions of ComfyUI want it, older ones refuse it
+        config["txt_ids_dims"] = []
     settings = module("comfy.supported_models").Flux(config)
     settings.set_inference_dtype(torch.float32, None)
     model = settings.get_model({}, device="cpu")
