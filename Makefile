@@ -13,8 +13,17 @@ NO_DEPS := torchvision torchsde trampoline
 SYSTEM_PACKAGES := python3-venv libegl1 libgl1 libexpat1 fonts-sil-andika fonts-dejavu-core
 TEST_PACKAGES   := chromium chromium-driver redis-server postgresql curl jq
 
+# Images: what builds them, what they are called, and the hashed locks that they are made of.
+ENGINE  ?= docker
+IMAGES  ?= foxetales
+VERSION ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+LABELS   = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LOCK     = $(BIN)/uv --no-config pip compile --constraint constraints.txt --generate-hashes --quiet \
+	--python-version 3.11.14 --python-platform x86_64-manylinux_2_36 --no-annotate \
+	--custom-compile-command 'make locks'
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint types unit bench test-nodes docs-reference constraints clean system system-test
+.PHONY: help setup demo up test lint types unit bench test-nodes docs-reference constraints locks licences sbom wheel images clean system system-test
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -59,6 +68,25 @@ constraints: setup  ## rewrite constraints.txt from what is installed
 	{ sed '/^# Everything else/q' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable \
 		| grep -viE '^($(subst $() ,|,$(NO_DEPS)))==' | sed 's/+cpu$$//'; } > $(BUILD)/constraints.txt
 	mv $(BUILD)/constraints.txt constraints.txt
+
+locks: setup  ## rewrite the images' hashed locks from constraints.txt
+	$(LOCK) pyproject.toml --extra gateway --output-file requirements/gateway.txt
+	$(LOCK) pyproject.toml --extra worker requirements/comfyui.in --output-file requirements/worker.txt
+	$(LOCK) requirements/art.in --output-file requirements/art.txt
+	$(LOCK) requirements/build.in --output-file requirements/build.txt
+
+licences: setup  ## the licence of each package in the images; fails if one isn't settled
+	$(BIN)/python -m supply licences
+
+sbom: setup  ## the images' bills of materials, into out/
+	$(BIN)/python -m supply sbom
+
+wheel: setup  ## the wheel, the same bytes each time, into out/
+	$(BIN)/python -m supply wheel
+
+images:  ## build both images (IMAGES=name before the slash, ENGINE=echo only prints)
+	$(ENGINE) buildx build --file Dockerfile.gateway --tag $(IMAGES)/gateway:$(VERSION) $(LABELS) .
+	$(ENGINE) buildx build --file Dockerfile.gpu --tag $(IMAGES)/worker:$(VERSION) $(LABELS) .
 
 clean:  ## remove everything that set-up and runs have made
 	rm -rf $(VENV) $(BUILD) out .local

@@ -16,6 +16,7 @@ OURS = {
     "gateway",
     "comfy_nodes",
     "deploy",
+    "supply",
     "sandbox",
     "benchmarks",
 }
@@ -27,6 +28,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "handler": {"contract", "storage"},
     "gateway": {"contract", "storage", "books"},
     "deploy": {"contract"},
+    "supply": {"handler"},
+    "containers": set(),
     "sandbox": {"contract", "storage"},
 }
 COMFYUI_OWN_NAMES = {

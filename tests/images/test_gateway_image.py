@@ -19,6 +19,9 @@ import pytest
 from handler.workflows.model_list import read_model_list
 from tests.images.dockerfile import ROOT, Scratch, Stage, defaults, environment, read
 
+# Building the image takes a minute, and several on a busy machine or with empty caches.
+pytestmark = pytest.mark.timeout(900)
+
 NOT_HERE = ("apt-get", "rm -rf /var/lib/apt", "groupadd", "useradd")
 KEPT = ("HOME", "LANG", "TMPDIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy")
 SECRET = "a-secret-of-at-least-thirty-two-characters"
