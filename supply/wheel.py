@@ -1,7 +1,7 @@
 """Builds the wheel so that the same sources give the same bytes, on any machine, in any folder.
 
-The sources are copied first. So what an earlier build left beside them isn't taken along, and
-files have the same mode whatever the umask of the checkout was; the wheel keeps both otherwise.
+The sources are copied first, so that what an earlier build left beside them isn't taken along. The
+umask is set, since the wheel keeps the modes of the files that the builder writes.
 """
 
 import shutil
@@ -37,6 +37,7 @@ def build_wheel(repository: Path, out: Path, environment: Mapping[str, str]) -> 
             capture_output=True,
             text=True,
             check=False,
+            umask=0o022,
         )
         wheels = list(built.glob("*.whl"))
         if done.returncode or len(wheels) != 1:
@@ -52,5 +53,3 @@ def _copy(repository: Path, target: Path) -> None:
         if (repository / package).is_dir():
             ignored = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
             shutil.copytree(repository / package, target / package, ignore=ignored)
-    for path in target.rglob("*"):
-        path.chmod(0o755 if path.is_dir() else 0o644)

@@ -87,7 +87,7 @@ def test_a_bill_fits_the_schema_names_everything_and_is_the_same_each_time(
 
 
 def test_two_builds_of_the_wheel_are_equal_and_complete(tmp_path: Path) -> None:
-    """From two folders, of which one has other file modes and an earlier build's leftovers."""
+    """From two folders, of which one has an earlier build's leftovers, under another umask."""
     other = tmp_path / "other"
     other.mkdir()
     copied = ["pyproject.toml", *PACKAGES]
@@ -96,7 +96,11 @@ def test_two_builds_of_the_wheel_are_equal_and_complete(tmp_path: Path) -> None:
     (other / "build/lib/gateway/leftover.py").touch()
     (other / "gateway/app.py").chmod(0o600)
     one = build_wheel(ROOT, tmp_path / "one", os.environ)
-    two = build_wheel(other, tmp_path / "two", os.environ)
+    before = os.umask(0o077)
+    try:
+        two = build_wheel(other, tmp_path / "two", os.environ)
+    finally:
+        os.umask(before)
     assert one.read_bytes() == two.read_bytes()
     with zipfile.ZipFile(one) as archive:
         within = set(archive.namelist())
