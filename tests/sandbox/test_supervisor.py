@@ -133,7 +133,15 @@ def test_no_orphan_is_left_when_the_supervisor_itself_ends(
         assert process.stdout is not None
         mark = process.stdout.readline().strip()
         eventually(lambda: len(list(members(mark))) == 3)
+        eventually(lambda: _catches(process.pid, signal.SIGTERM))
         process.send_signal(number)
         code = process.wait(timeout=10)
     assert code == (-9 if number is signal.SIGKILL else 0)
     eventually(lambda: not list(members(mark)), within_s=10)
+
+
+def _catches(pid: int, number: signal.Signals) -> bool:
+    """Whether the process has a handler of its own for this signal (`SigCgt` in proc(5))."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
