@@ -5,6 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 BUILD  := build
 PHOTO  ?=
+PORT   ?=
 NO_DEPS := torchvision torchsde trampoline
 
 # Shared libraries that wheels expect (libegl1, libgl1: skia-python), the browser of the page
@@ -33,8 +34,8 @@ setup: $(BUILD)/.installed/python $(BUILD)/.installed/parts $(BUILD)/.installed/
 demo: setup  ## one photo in; three personalised pages, a payment, and a printed book out (PHOTO=path takes another photo)
 	$(BIN)/python -m sandbox demo $(if $(PHOTO),--photo "$(PHOTO)")
 
-up: setup  ## start the whole system and keep it running
-	$(BIN)/python -m sandbox up
+up: setup  ## start the whole system and keep it running (PORT=number for another than 8000)
+	$(BIN)/python -m sandbox up $(if $(PORT),--port $(PORT))
 
 test: setup system-test lint types unit  ## lint, type check and all tests
 
@@ -85,6 +86,8 @@ wheel: setup  ## the wheel, the same bytes each time, into out/
 	$(BIN)/python -m supply wheel
 
 images:  ## build both images (IMAGES=name before the slash, ENGINE=echo only prints)
+	@$(ENGINE) buildx version > /dev/null 2>&1 || { echo "images need an engine with buildx: Docker's package \
+	docker-buildx or docker-buildx-plugin; ENGINE=echo only prints the commands" >&2; exit 1; }
 	$(ENGINE) buildx build --file Dockerfile.gateway --tag $(IMAGES)/gateway:$(VERSION) $(LABELS) .
 	$(ENGINE) buildx build --file Dockerfile.gpu --tag $(IMAGES)/worker:$(VERSION) $(LABELS) .
 

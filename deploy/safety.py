@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
 from deploy.endpoint_file import Endpoint
 
@@ -96,6 +97,9 @@ def _worker_settings(env: Mapping[str, str]) -> Iterator[str]:
                 yield f"secret_env: {name} is missing; the store wouldn't let workers in"
     if ("CALLBACK_URL" in env) != ("CALLBACK_SECRET" in env):
         yield "env: CALLBACK_URL and CALLBACK_SECRET belong together"
+    callback_host = urlsplit(env.get("CALLBACK_URL", "")).hostname or ""
+    if callback_host.endswith(_EXAMPLE_HOSTS):
+        yield "env.CALLBACK_URL: is an example's; name your gateway's"
     if not env.get("REQUIRED_WORKFLOWS"):
         yield (
             "env.REQUIRED_WORKFLOWS: is missing; a worker without models would take jobs,"

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
+from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
 
@@ -29,6 +30,7 @@ from gateway.privacy_commands import add_privacy_commands
 from gateway.shops import Shop, add_shop, change_shop, list_shops, new_key, revoke_key
 
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
+_HOST = re.compile(r"([a-z0-9_-]+\.)+[a-z][a-z0-9-]*[a-z0-9]")
 _DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]*\.myshopify\.com")
 
 
@@ -260,6 +262,15 @@ def _currency(text: str) -> str:
 
 
 def _webhook_url(text: str) -> str:
-    if text and not text.startswith("https://"):
-        raise argparse.ArgumentTypeError("must begin with https://")
+    """Where its host's name leads is looked at whenever a webhook goes there."""
+    try:
+        parts = urlsplit(text)
+        named = _HOST.fullmatch(parts.hostname or "") and parts.port != 0
+    except ValueError:
+        named = None
+    good = named and parts.scheme == "https" and parts.username is None and text.isprintable()
+    if text and not good:
+        raise argparse.ArgumentTypeError(
+            "must be https://, the name of a host such as shop.example.com (no address), and a path"
+        )
     return text

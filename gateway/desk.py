@@ -1,6 +1,7 @@
 """What people at the order desk do with orders. Each action and who did it is written down in the
-transaction that does it. Functions block and raise Problem: ``order_unknown``, and ``order_state``
-if the order can't take the action where it is.
+transaction that does it. Functions block and raise Problem: ``order_unknown``, ``order_state`` if
+the order can't take the action where it is, and ``order_erased`` once whom it is for was erased:
+such an order can only be cancelled.
 """
 
 from collections.abc import Callable, Mapping
@@ -97,7 +98,7 @@ def cancel(services: Services, username: str, order_id: str, why: Why) -> OrderR
             stopped = stop_jobs(services.dispatcher.ledger, jobs_of_order(session, order), now)
         return {"reason": why.reason, "jobs": stopped}
 
-    row = _act(services, username, order_id, "cancelled", change)
+    row = _act(services, username, order_id, "cancelled", change, erased_too=True)
     if row.status is not OrderStatus.CANCELLED:
         raise Problem("order_state", "The printer may have the order; the wish is noted.")
     return row
@@ -165,7 +166,7 @@ def change_dedication(
         if order.status not in STOPPED:
             raise IllegalTransition(order.status, OrderStatus.PAID)
         _check_not_at_printer(session, order)
-        if order.preview_id is None or order.erased_at is not None:
+        if order.preview_id is None:
             raise Problem("order_state", "The order has no preview.")
         preview = order_book.preview_of(session, order)
         book = services.books.book(preview.book_id)
@@ -234,13 +235,23 @@ def choose(
     return _act(services, username, order_id, "page_chosen", change)
 
 
-def _act(services: Services, username: str, order_id: str, action: str, change: Change) -> OrderRow:
+def _act(
+    services: Services,
+    username: str,
+    order_id: str,
+    action: str,
+    change: Change,
+    *,
+    erased_too: bool = False,
+) -> OrderRow:
     now = services.clock.now()
     try:
         with writing(services.engine) as session:
             order = order_book.lock_order(session, order_id)
             if order is None:
                 raise Problem("order_unknown")
+            if order.erased_at is not None and not erased_too:
+                raise Problem("order_erased")
             detail = change(session, order, now)
             session.add(
                 AuditEntry(

@@ -75,6 +75,10 @@ PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
     ),
     "order_unknown": (HTTPStatus.NOT_FOUND, "There is no such order"),
     "order_state": (HTTPStatus.CONFLICT, "The order can't take this where it is"),
+    "order_erased": (
+        HTTPStatus.CONFLICT,
+        "Whom the order is for was erased: it can only be cancelled",
+    ),
     "file_unknown": (HTTPStatus.NOT_FOUND, "The order has no such file, or it was removed"),
     "download_not_ready": (HTTPStatus.CONFLICT, "The book isn't ready to be downloaded"),
     "download_over": (HTTPStatus.GONE, "The book can no longer be downloaded"),

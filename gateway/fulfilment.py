@@ -42,7 +42,9 @@ QUEUE: Final = "fulfilment"
 
 _FIRST_PAUSE_S: Final = 2.0
 _BUSY_PAUSE_S: Final = 10.0
-_STRAY_AFTER: Final = timedelta(minutes=2)
+STRAY_AFTER: Final = timedelta(minutes=2)
+"""Silence of an order at work after which it is looked whether it has a living run."""
+
 _PENDING: Final = ["PENDING", "ENQUEUED", "DELAYED"]
 
 
@@ -158,7 +160,8 @@ class Fulfilment:
             # DBOS does this by itself only for a process that comes back under its old id. A run is
             # handed out only if it is still the dead one's, so two gateways may try at once.
             taken = DBOS._recover_pending_workflows([executor_id])
-            logger.warning("took over a dead gateway's runs", extra={"runs": len(taken)})
+            if taken:  # a gateway that was stopped between runs leaves none
+                logger.warning("took over a dead gateway's runs", extra={"runs": len(taken)})
             with writing(self.engine) as session:
                 session.execute(
                     delete(GatewayProcess).where(
@@ -176,7 +179,7 @@ class Fulfilment:
             quiet = session.execute(
                 select(Order.order_id, Order.run)
                 .where(Order.status.in_(WORKING), Order.run_due_at.is_(None))
-                .where(or_(Order.updated_at <= now - _STRAY_AFTER, Order.updated_at > now + SLACK))
+                .where(or_(Order.updated_at <= now - STRAY_AFTER, Order.updated_at > now + SLACK))
                 # The longest silence first, so that living runs hide no stray for long. Who was
                 # seen in the future has been silent since before the clock was set back.
                 .order_by(Order.updated_at <= now, Order.updated_at)

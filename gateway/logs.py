@@ -10,7 +10,7 @@ import logging
 import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import IO
+from typing import IO, Final
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request being answered in this context; empty outside one."""
@@ -55,6 +55,10 @@ def describe_exception(error: BaseException) -> list[str]:
     return lines
 
 
+_NOISY: Final = ("httpx", "httpcore", "botocore", "boto3", "stripe", "urllib3", "multipart", "PIL")
+"""Libraries that tell of each request."""
+
+
 def configure(level: str, stream: IO[str]) -> None:
     """Send every log line of this process to ``stream`` as JSON.
 
@@ -65,5 +69,5 @@ def configure(level: str, stream: IO[str]) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
     logging.getLogger("uvicorn.access").disabled = True
-    for noisy in ("httpx", "httpcore", "botocore", "boto3", "urllib3", "multipart", "PIL"):
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)

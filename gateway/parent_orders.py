@@ -87,14 +87,16 @@ class Tracking(_Answer):
 
 
 class ParentOrder(_Answer):
-    """An order as its parent sees it. ``progress`` is the share of painted pages in percent;
-    ``download_url`` is None until the book is there, and once its time is over."""
+    """An order as its parent sees it. ``dedication`` is what is printed beneath the title;
+    ``progress`` is the share of painted pages in percent; ``download_url`` is None until the book
+    is there, and once its time is over."""
 
     order_id: str
     preview_id: str
     order_number: str
     status: ParentStatus
     title: str
+    dedication: str | None
     quantity: int
     steps: list[Step]
     progress: int = Field(ge=0, le=100)
@@ -253,6 +255,7 @@ def _parent_order(
         order_number=order.source_order,
         status=_WORDS[order.status],
         title=book.title_for(preview.child_name),
+        dedication=order.dedication,
         quantity=order.quantity,
         steps=_steps(session, order),
         progress=100 * ready // total,

@@ -135,7 +135,8 @@ class PrintDesk:
             record.status = job.status
             record.updated_at = now
             record.ask_at = None if job.status.is_terminal else now + _QUESTIONS_EVERY
-            if job.tracking_urls or job.carrier:
+            # Where a parcel is on its way to is no longer anybody's business after an erasure.
+            if (job.tracking_urls or job.carrier) and order.erased_at is None:
                 record.tracking = {"carrier": job.carrier, "urls": list(job.tracking_urls)}
             if record.edition == order.edition:
                 self._follow(session, order, job)

@@ -31,7 +31,7 @@ from gateway.adapters.runpod import RunpodEndpoint
 from gateway.adapters.smtp import SmtpMailer, SmtpServer
 from gateway.adapters.stripe_payments import StripePayments
 from gateway.adapters.system_clock import SystemClock
-from gateway.adapters.webhook_courier import WebhookCourier
+from gateway.adapters.webhook_courier import Reach, WebhookCourier
 from gateway.catalogue import ArtMissing, Catalogue
 from gateway.desk_tokens import DeskTokens
 from gateway.dispatcher import Dispatcher
@@ -208,7 +208,7 @@ def build(settings: Settings, environ: Mapping[str, str], clock: Clock | None = 
     clock = shared or clock or SystemClock()
     client = httpx.AsyncClient(timeout=httpx.Timeout(15, connect=5))
     vendors = httpx.Client(timeout=httpx.Timeout(30, connect=5))
-    courier = WebhookCourier(clock)
+    courier = WebhookCourier(clock, Reach(settings.webhook_networks))
     redis = _redis(settings)
     payments = _payments(settings)
     return assemble(

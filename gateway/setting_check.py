@@ -3,6 +3,7 @@
 No finding repeats a value that grants access.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
@@ -21,13 +22,15 @@ from storage.variables import VARIABLES as STORE_VARIABLES
 _FOLDERS = ("BOOKS_DIR",)
 _FILES = ("APPEARANCES_PATH", "FACE_MODEL_PATH")
 _ALIKE = 0.88
+_QUOTES = ("'", '"')
+_PLACEHOLDERS = ("…", "...")
 
 
 def check(environ: Mapping[str, str]) -> list[Finding]:
     """Return every fault and every risk of the environment, each variable's first fault only."""
     told = {each.name: environ.get(each.name) or each.default or "" for each in variables()}
     faults: dict[str, str] = {}
-    for name, text in (*_refused(environ), *_unusable(told, environ)):
+    for name, text in (*_misread(environ), *_refused(environ), *_unusable(told, environ)):
         faults.setdefault(name, text)
     if not faults:
         faults.update(_books(environ))
@@ -43,7 +46,6 @@ def _refused(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     except SettingsError as error:
         for line in str(error).splitlines():
             name, _, text = line.partition(": ")
-            text = text.removeprefix("Value error, ")
             yield name, "is missing" if text == "Field required" else text
 
 
@@ -87,6 +89,21 @@ def _shared_secrets(told: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         first = seen.setdefault(told[name], name)
         if told[name] and first != name:
             yield name, f"is the same as {first}: who learns one has both"
+
+
+def _misread(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Values with what a shell would have taken away: a container engine, which reads a file of
+    variables line by line, doesn't."""
+    for name in (each.name for each in (*variables(), *STORE_VARIABLES)):
+        value = environ.get(name) or ""
+        if re.search(r"\s#\s", value):
+            yield name, "has a comment behind it: in a file of variables that is part of the value"
+        elif value != value.strip():
+            yield name, "begins or ends with a space"
+        elif value[:1] in _QUOTES and value[-1:] == value[:1]:
+            yield name, "stands in quotes: in a file of variables these are part of the value"
+        elif value in _PLACEHOLDERS:
+            yield name, "was not filled in"
 
 
 def _misspelled(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:

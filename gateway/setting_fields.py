@@ -222,6 +222,11 @@ class SettingFields(BaseModel):
         description="Networks of proxies whose `X-Forwarded-For` is believed, by commas: "
         "`10.0.0.0/8`. Without them, everybody behind a proxy counts as one caller.",
     )
+    webhook_networks: Annotated[tuple[Network, ...], BeforeValidator(networks)] = Field(
+        default=(),
+        description="Private networks in which shops may have their webhooks' hosts, by commas: "
+        "`10.1.0.0/16`. Else webhooks go to public addresses alone, and never through a proxy.",
+    )
     rate_uploads: Limit = Field(
         default=Rate(60, 3600),
         description="Uploads from an address. A rate is a number a `second`, `minute`, `hour` or "
@@ -265,6 +270,12 @@ class SettingFields(BaseModel):
         default="1",
         pattern=r"^[A-Za-z0-9._-]{1,64}$",
         description="The version of the consent's text that uploads name.",
+    )
+    consent_text: Annotated[str | None, Shown("what the service does with a photo")] = Field(
+        default=None,
+        min_length=1,
+        max_length=4000,
+        description="What a parent agrees to on the shop page; change `CONSENT_VERSION` with it.",
     )
     desk_secret: Annotated[
         SecretStr | None, AfterValidator(strong_ones), Shown("made of `APP_SECRET`")

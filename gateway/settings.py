@@ -35,7 +35,7 @@ class Settings(SettingFields):
             return cls.model_validate(values)
         except ValidationError as error:
             lines = [
-                f"{str(item['loc'][0]).upper()}: {item['msg']}"
+                f"{str(item['loc'][0]).upper()}: {item['msg'].removeprefix('Value error, ')}"
                 for item in error.errors(include_input=False, include_url=False)
             ]
             raise SettingsError("\n".join(lines)) from None

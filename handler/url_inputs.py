@@ -6,7 +6,6 @@ and the connection goes to the very address that was checked.
 """
 
 import http.client
-import ipaddress
 import re
 import socket
 import ssl
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import SplitResult, quote, urlsplit
 
+from contract.public_addresses import is_public
 from handler.errors import InputCorrupt, InputNotFound, InputRefused, InputUnavailable
 
 MAX_URL_BYTES: Final = 32 * 1024 * 1024
@@ -27,21 +27,6 @@ _CHUNK_BYTES: Final = 64 * 1024
 _GONE: Final = frozenset({404, 410})
 _LATER: Final = frozenset({408, 425, 429})
 _HOST: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address is one of the public internet, and of one machine there."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if inner is not None:
-            return ip.ipv4_mapped is not None and is_public(str(inner))
-        if ip in ipaddress.ip_network("64:ff9b::/96"):  # an IPv4 address behind a translator
-            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
-    return ip.is_global and not ip.is_multicast
 
 
 def resolve(host: str) -> list[str]:

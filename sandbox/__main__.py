@@ -12,7 +12,7 @@ from rich.console import Console
 from sandbox.demo import run_demo
 from sandbox.secrets_file import InvalidSecrets
 from sandbox.shop_client import DemoFailed
-from sandbox.stack import ROOT, Stack, StackRunning
+from sandbox.stack import ROOT, PortTaken, Stack, StackRunning
 from sandbox.supervisor import SupervisorError
 
 # The portrait that the demo uses shows more than a face: it fills four percent of the picture.
@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console()
     try:
         {"demo": _demo, "up": _up}[arguments.command](arguments, console)
-    except (DemoFailed, SupervisorError, StackRunning, InvalidSecrets, OSError) as error:
+    except (DemoFailed, SupervisorError, StackRunning, PortTaken, InvalidSecrets, OSError) as error:
         Console(stderr=True).print(f"{type(error).__name__}: {error}", markup=False)
         return 1
     except KeyboardInterrupt:

@@ -38,6 +38,10 @@ class StackRunning(RuntimeError):
     """Another stack uses the state directory."""
 
 
+class PortTaken(RuntimeError):
+    """Something else listens on a port that was chosen."""
+
+
 @dataclass(frozen=True)
 class Stack:
     """Where things lie and how many there are; `environ` is the caller's environment.
@@ -130,10 +134,12 @@ class Stack:
     def up(self, notify: Callable[[str], None] | None = None) -> Iterator[Supervisor]:
         """Run the whole stack for as long as the block runs.
 
-        Raises StackRunning, SupervisorError, InvalidSecrets, OSError.
+        Raises StackRunning, PortTaken, SupervisorError, InvalidSecrets, OSError.
         """
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _locked(self.state / "lock"):
+            for port in (self.gateway_port, self.control_plane_port, self.stripe_port):
+                _check_free(port)
             for name in ("store", "home", "logs"):
                 (self.state / name).mkdir(exist_ok=True)
             with Supervisor(self.processes(), notify=notify) as supervisor:
@@ -260,6 +266,19 @@ def _free_port() -> int:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _check_free(port: int) -> None:
+    """A process that can't listen would be restarted for ever, and who does listen there would
+    answer that all is ready."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers themselves do
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise PortTaken(
+                f"something else listens on port {port}: stop it, or choose another port"
+            ) from error
 
 
 @contextmanager

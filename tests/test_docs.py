@@ -57,6 +57,13 @@ def test_every_error_code_of_a_job_has_a_row_for_operators() -> None:
     assert sorted(documented) == sorted(ErrorCode)
 
 
+def test_the_refusals_that_operators_look_into_are_those_of_the_api() -> None:
+    rows = re.findall(r"^\| (`.+?) \|", section(OPERATIONS, "When a call was"), re.MULTILINE)
+    documented = {code for row in rows for code in re.findall(r"`(\w+)`", row)}
+    broken = {code for code, (status, _) in PROBLEMS.items() if status >= 500 or status == 429}
+    assert broken <= documented <= set(PROBLEMS)
+
+
 def test_every_page_timing_has_a_row_for_operators() -> None:
     documented = first_column(section(OPERATIONS, "Page timings"))
     assert documented == list(PageTimings.model_fields)
@@ -137,5 +144,5 @@ def test_the_readme_shows_the_two_commands_first() -> None:
 
 
 def test_the_deploy_guide_names_the_events_that_stripe_is_to_send() -> None:
-    text = section((ROOT / "docs" / "deploy.md").read_text(), "8. Stripe")
+    text = section((ROOT / "docs" / "deploy.md").read_text(), "7. Stripe")
     assert re.findall(r"^- `([a-z_.]+)`$", text, re.MULTILINE) == list(EVENT_TYPES)

@@ -16,6 +16,9 @@ _RETRIES: Final = 2
 _PAGE: Final = 100
 _MISSING: Final = "resource_missing"
 
+# Else the library keeps a number for this machine in the home folder, and sends it.
+stripe.enable_telemetry = False
+
 
 class StripePayments:
     """Opens Checkout Sessions and asks about them. Threads may share it.

@@ -248,7 +248,8 @@ routes: list[BaseRoute] = [
 _TAG: Final = "Order desk"
 _BODY: Final = ("invalid_request", "malformed_json", "unsupported_content_type")
 _VIEWER: Final = ("token_required", "desk_session_over", "database_unavailable")
-_OPERATOR: Final = (*_VIEWER, "desk_forbidden", "order_unknown", "order_state", *_BODY)
+_OF_ORDERS: Final = ("order_unknown", "order_state", "order_erased")
+_OPERATOR: Final = (*_VIEWER, "desk_forbidden", *_OF_ORDERS, *_BODY)
 
 operations = [
     Operation(

@@ -15,6 +15,7 @@ from starlette.templating import Jinja2Templates
 from gateway.dedications import CHARACTERS_MAX
 from gateway.http.openapi import Answer, Operation
 from gateway.services import Services
+from gateway.settings import Settings
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _CODE = re.compile(r"`([^`]+)`")
@@ -37,8 +38,22 @@ async def home(request: Request) -> Response:
         "max_megabytes": f"{settings.photo_max_bytes / 1e6:g}",
         "min_face_percent": f"{settings.face_min_area_percent:g}",
         "dedication_max": CHARACTERS_MAX,
+        "consent_version": settings.consent_version,
+        "consent_text": settings.consent_text or _what_is_done_with_a_photo(settings),
     }
     return _page(request, "home.html", context)
+
+
+def _what_is_done_with_a_photo(settings: Settings) -> str:
+    """The text beside the box to tick, where the operator has written none."""
+    return (
+        "I am the child's parent or guardian. I agree that the photo is kept, and the child's face "
+        "measured in it, so that artificial intelligence can paint this book. Neither is used for "
+        "anything else. What was measured is removed after a day, and the photo after "
+        f"{settings.preview_life_days:g} days. If I buy the book, both are kept until it is made; "
+        f"the photo is removed {settings.order_photo_life_days:g} days after the payment, or when "
+        "the order is done if that is later. I can ask to have everything removed earlier."
+    )
 
 
 async def docs(request: Request) -> Response:

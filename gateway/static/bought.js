@@ -45,6 +45,9 @@ function showOrder(order) {
     ? ` ${order.pages_ready} of ${order.total_pages} pages are there.`
     : "";
   byId("bought-title").textContent = order.title;
+  // As text: whatever was written is shown as it will be printed.
+  byId("bought-dedication").textContent = order.dedication ?? "";
+  byId("bought-dedication").hidden = !order.dedication;
   byId("bought-step").textContent = ORDER_WORDS[order.status] + painted;
   byId("bought-bar").value = order.progress;
   byId("bought-bar").hidden = order.progress === 100;

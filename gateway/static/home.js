@@ -148,8 +148,12 @@ async function order(form) {
   if (!photo || !book || !form.child_name.value.trim()) {
     throw new ProblemError("Please choose a photo and a story, and write the name.");
   }
+  if (!form.consent.checked) {
+    throw new ProblemError("Please tick the box beneath “Your consent”: without it no photo is taken.");
+  }
   const upload = new FormData();
   upload.append("file", photo);
+  upload.append("consent", form.consent.value);
   byId("progress").hidden = false;
   byId("bar").removeAttribute("value");
   byId("progress-step").textContent = "Looking at the photo";

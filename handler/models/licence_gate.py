@@ -38,11 +38,15 @@ class Terms:
 def refusal(model: ListedModel) -> str:
     """A line that names a model which may not be used commercially, and what can be done."""
     terms = licence(model.licence)
-    where = f"a licence is sold at {terms.sold_at}" if terms.sold_at else "no licence is sold"
+    way = (
+        f"a licence is sold at {terms.sold_at}; with one"
+        if terms.sold_at
+        else "no licence is sold; if your counsel finds that you may use it so"
+    )
     note = f" ({terms.note})" if terms.note else ""
     return (
-        f"{model.name}: {model.licence}{note} doesn't allow commercial use; {where}; "
-        f"with one, set ACKNOWLEDGED_LICENCES={model.licence}=your-reference"
+        f"{model.name}: {model.licence}{note} doesn't allow commercial use; "
+        f"{way}, set ACKNOWLEDGED_LICENCES={model.licence}=your-reference"
     )
 
 

@@ -12,9 +12,11 @@ from handler.errors import WorkflowInvalid
 from handler.graph import Graph, Workflow, load_workflow
 from handler.workflows.fit import Misfit, Models, graph_misfits, model_misfits, slot_misfits
 from handler.workflows.schema import STORED_NAME, Schema
+from handler.workflows.shortfalls import shortfalls
 from handler.workflows.ui_graph import api_graph
 
 RELEASED_NAME = "RELEASED"
+_OURS = "Foxetales"
 _GRAPH_FILE = re.compile(r"v([1-9][0-9]*)\.json")
 _RELEASED_LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
 
@@ -132,11 +134,14 @@ def sha256_of(path: Path) -> str:
 
 
 def schema_problems(stored: Schema, live: Schema) -> Iterator[Problem]:
-    """Yield the node classes of the stored schema that a ComfyUI has otherwise."""
+    """Yield which node classes of the stored schema a ComfyUI lacks or has with less; of our own,
+    which are of this very revision, every difference."""
     for name, node in stored.items():
-        if live.get(name) != node:
-            reason = f"{name} is another one in this ComfyUI; see `schema --boot`"
-            yield Problem(STORED_NAME, reason=reason)
+        lacks = list(shortfalls(node, live.get(name)))
+        if not lacks and name.startswith(_OURS) and live[name] != node:
+            lacks = ["it has changed"]
+        for reason in lacks:
+            yield Problem(STORED_NAME, reason=f"{name}: {reason}; see `schema --boot`")
 
 
 def _browser_problems(folder: Path, workflow: Workflow, schema: Schema) -> Iterator[Problem]:

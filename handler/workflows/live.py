@@ -9,6 +9,7 @@ from typing import Any
 
 import requests
 
+from handler.comfy.client import ComfyClient
 from handler.comfy.files import ComfyFiles
 from handler.comfy.process import ComfyOptions, ComfyProcess
 from handler.errors import ComfyUnreachable
@@ -47,11 +48,19 @@ def booted(options: ComfyOptions, node_pack: Path, clock: Clock) -> Iterator[Boo
         files = ComfyFiles(Path(folder), node_pack)
         process = ComfyProcess(replace(options, cpu=True), files, clock)
         try:
-            arguments = process.ensure_running().command_line()
-            port = arguments[arguments.index("--port") + 1]
-            yield BootedComfy(f"http://127.0.0.1:{port}", files.root)
+            yield BootedComfy(url_of(process.ensure_running()), files.root)
         finally:
             process.stop()
+
+
+def url_of(client: ComfyClient) -> str:
+    """Where a ComfyUI of our own listens.
+
+    Raises:
+        ComfyUnreachable: it doesn't answer.
+    """
+    arguments = client.command_line()
+    return f"http://127.0.0.1:{arguments[arguments.index('--port') + 1]}"
 
 
 def probed_object_info(comfy: BootedComfy) -> dict[str, Any]:

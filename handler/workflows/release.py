@@ -68,6 +68,8 @@ def release(folder: Path, name: str, edited: Edited, schema: Schema, models: Mod
         if hurt := [str(p) for p in released_problems(folder) if p.file in read_released(folder)]:
             raise ReleaseRefused(hurt)
         ui = _read(edited.ui)
+        if last is None and edited.slots is None:
+            raise ReleaseRefused([_unknown(folder, name)])
         graph = _graph_of(edited, ui, schema)
         if last is not None:
             _put_placeholders_back(last, graph, ui, schema)
@@ -100,11 +102,23 @@ def _last_version(folder: Path, name: str) -> Workflow | None:
     return max(loaded, key=lambda workflow: workflow.spec.version, default=None)
 
 
+def _unknown(folder: Path, name: str) -> str:
+    names = sorted({path.parent.name for path in graph_files(folder)})
+    return (
+        f"there is no workflow {name}, only {', '.join(names) or 'none'}; "
+        "the first version of a new one needs its slots file, by --slots"
+    )
+
+
 def _graph_of(edited: Edited, ui: Any, schema: Schema) -> Graph:
+    if _is_api_form(ui):
+        raise ReleaseRefused([f"{edited.ui.name} is in API format: --from takes the other export"])
     shown = api_graph(ui, schema)
     if edited.api is None:
         return shown
     given: Graph = _read(edited.api)
+    if not _is_api_form(given):
+        raise ReleaseRefused([f"{edited.api.name} isn't in API format: export it by Export (API)"])
     differences = [
         f"{edited.ui.name} and {edited.api.name} are not the same graph: node {m.node}"
         f"{f', input {m.input!r}' if m.input else ''}: {m.reason}"
@@ -113,6 +127,11 @@ def _graph_of(edited: Edited, ui: Any, schema: Schema) -> Graph:
     if differences:
         raise ReleaseRefused(differences)
     return given
+
+
+def _is_api_form(content: Any) -> bool:
+    nodes = list(content.values()) if isinstance(content, dict) else []
+    return bool(nodes) and all(isinstance(node, dict) and "class_type" in node for node in nodes)
 
 
 def _put_placeholders_back(last: Workflow, graph: Graph, ui: Any, schema: Schema) -> None:
@@ -129,12 +148,11 @@ def _put_placeholders_back(last: Workflow, graph: Graph, ui: Any, schema: Schema
 def _slots(
     name: str, version: int, edited: Edited, last: Workflow | None, graph: Graph
 ) -> dict[str, Any]:
-    if edited.slots is not None:
-        slots = dict(_read(edited.slots))
-    elif last is not None:
-        slots = dict(_read(last.source.with_suffix(".slots.json")))
-    else:
-        raise ReleaseRefused([f"{name} has no version yet: a slots file is needed"])
+    source = edited.slots
+    if source is None:
+        assert last is not None  # release() asks for a slots file otherwise
+        source = last.source.with_suffix(".slots.json")
+    slots = dict(_read(source))
     slots |= {"name": name, "version": version}
     try:
         spec = SlotsFile.model_validate(slots)
@@ -252,6 +270,8 @@ def _released_text(released: Mapping[str, str]) -> str:
 def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise WorkflowInvalid(f"{path}: there is no such file") from None
     except (OSError, ValueError) as error:
         raise WorkflowInvalid(f"{path}: not readable as JSON: {error}") from error
 

@@ -107,7 +107,10 @@ def stored_form(object_info: Mapping[str, Any], used: Iterable[str]) -> dict[str
     """
     wanted = set(used)
     if missing := sorted(wanted - set(object_info)):
-        raise WorkflowInvalid(f"this ComfyUI does not have: {', '.join(missing)}")
+        raise WorkflowInvalid(
+            f"this ComfyUI does not have: {', '.join(missing)}; "
+            "workers have ComfyUI's own nodes and ours, and no other pack"
+        )
     ours = {n for n, node in object_info.items() if node.get("python_module") == OUR_MODULE}
     return {name: _stored_node(object_info[name]) for name in sorted(wanted | ours)}
 

@@ -40,6 +40,15 @@ def api_graph(ui: Any, schema: Schema) -> Graph:
     return graph
 
 
+def classes_in(ui: Any) -> set[str]:
+    """The node classes of what the browser sends for a graph that it shows.
+
+    Raises:
+        WorkflowInvalid: it is of another format.
+    """
+    return {node["type"] for node in _Browser(ui, {}).sent_nodes()}
+
+
 def set_widget(ui: dict[str, Any], schema: Schema, node_id: str, name: str, value: Any) -> None:
     """Write a widget's value into a graph in the browser's format, in place.
 
@@ -94,7 +103,8 @@ class _Browser:
             return self._schema[node["type"]]
         except KeyError:
             raise WorkflowInvalid(
-                f"node {node['id']} is a {node['type']!r}, which the node schema lacks"
+                f"node {node['id']} is a {node['type']!r}, which the node schema lacks: "
+                "add it by `schema --boot --with`, if workers have it"
             ) from None
 
     def inputs_of(self, node: Mapping[str, Any], described: NodeSchema) -> dict[str, Any]:

@@ -32,9 +32,10 @@ def runpod() -> Iterator[FakeRunpod]:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """The committed endpoint's file with an image of ours."""
+    """The committed endpoint's file with an image and a gateway of ours."""
     path = tmp_path / "endpoint.toml"
-    path.write_text(COMMITTED.read_text().replace("registry.example/", "ghcr.io/"))
+    text = COMMITTED.read_text().replace("registry.example/", "ghcr.io/")
+    path.write_text(text.replace("books.example.com", "books.foxetales.test"))
     return path
 
 

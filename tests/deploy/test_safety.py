@@ -27,11 +27,11 @@ def wrong(endpoint: Endpoint, deadline_s: float = 600, **secrets: str) -> list[s
     return [line.partition(": ")[0] for line in found]
 
 
-def test_the_committed_file_lacks_nothing_but_an_image_of_ones_own() -> None:
-    assert wrong(read_endpoint(COMMITTED)) == ["image"]
+def test_the_committed_file_lacks_nothing_but_an_image_and_a_gateway_of_ones_own() -> None:
+    assert wrong(read_endpoint(COMMITTED)) == ["image", "env.CALLBACK_URL"]
 
 
-def test_with_an_image_of_ones_own_it_may_be_deployed(file: Path) -> None:
+def test_with_an_image_and_a_gateway_of_ones_own_it_may_be_deployed(file: Path) -> None:
     assert wrong(read_endpoint(file)) == []
 
 

@@ -38,6 +38,7 @@ def site(tmp_path: Path, books_dir: Path) -> Iterator[Site]:  # noqa: F811
             "MAIL_OUTBOX_DIR": f"{tmp_path}/mail",
             "PRINT_DROP_DIR": f"{tmp_path}/print_jobs",
             "FACE_MIN_AREA_PERCENT": "3",
+            "WEBHOOK_NETWORKS": "127.0.0.0/8",
             "STRIPE_API_URL": stripe,
             "STRIPE_API_KEY": "sk_test_docs",
             "STRIPE_WEBHOOK_SECRETS": "whsec_docs",

@@ -1,6 +1,8 @@
 """What the pages name is there: links, tests, metrics, commands, times."""
 
+import json
 import re
+import shlex
 import subprocess
 import sys
 from datetime import timedelta
@@ -11,6 +13,7 @@ import pytest
 from gateway import retention
 from gateway.commands import parser
 from gateway.settings import Settings
+from handler.workflows.__main__ import commands as workflow_commands
 from tests.orders.site import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -78,6 +81,14 @@ def table(heading: str) -> list[str]:
     return [line for line in text.partition("\n## ")[0].splitlines() if line.startswith("| ")]
 
 
+def test_the_costs_in_short_are_those_of_the_table() -> None:
+    text = TEXTS[ROOT / "docs" / "costs.md"]
+    row = next(line for line in text.splitlines() if line.startswith("| L40S |"))
+    warm, cold, book, started = (float(cell.strip(" $")) for cell in row.split("|")[4:8])
+    said = re.findall(r"\$(\d+\.\d\d) to \$(\d+\.\d\d)", text)
+    assert said == [(f"{book:.2f}", f"{started:.2f}"), (f"{20 * warm:.2f}", f"{20 * cold:.2f}")]
+
+
 def test_every_metric_that_an_alert_names_is_served() -> None:
     served = set()
     for source in (ROOT / "gateway").glob("*.py"):
@@ -123,6 +134,22 @@ def test_every_module_of_ours_that_a_page_runs_is_there() -> None:
     for name in sorted(named):
         path = ROOT / name.replace(".", "/")
         assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), name
+
+
+def test_the_commands_of_workflow_authors_are_taken_as_they_are_shown() -> None:
+    page = TEXTS[ROOT / "docs" / "workflow-authors.md"]
+    lines = re.findall(r"^ *\.venv/bin/python -m handler\.workflows (.+)$", page, re.MULTILINE)
+    shown = [workflow_commands().parse_args(shlex.split(line, comments=True)) for line in lines]
+    assert {told.command for told in shown} == {"edit", "release", "diff", "check", "schema"}
+
+
+def test_the_assumed_spine_is_that_of_the_profiles() -> None:
+    page = TEXTS[ROOT / "docs" / "known-limits.md"]
+    profiles = json.loads((ROOT / "gateway" / "print_profiles.json").read_text())
+    assumed = [each["cover"]["spine"] for each in profiles if each["vendor"] == "file_drop"]
+    (per_page,) = {spine["per_page_in"] for spine in assumed}
+    thin, thick = sorted({spine["boards_in"] for spine in assumed})
+    assert f"the spine: {per_page} inch a page and {thin} or {thick} for the boards" in page
 
 
 def test_the_commands_help_is_there_without_any_setting() -> None:

@@ -1,5 +1,6 @@
 """A gateway of real parts in a temporary folder, with stand-ins for the endpoint and the faces."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -45,7 +46,10 @@ def books_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("books")
     for source in OWN_BOOKS.glob("*/book.json"):
         (directory / source.parent.name).mkdir()
-        shutil.copy(source, directory / source.parent.name / "book.json")
+        book = json.loads(source.read_text())
+        for part in ("workflow", "identity_workflow", "draft_workflow"):
+            book[part]["version"] = 1  # the book's own may be raised without a change of tests
+        (directory / source.parent.name / "book.json").write_text(json.dumps(book))
     for book in load_books(directory).values():
         for page in book.pages:
             if page.art:

@@ -33,6 +33,7 @@ class FakeStripe:
     sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
     requests: list[dict[str, str]] = field(default_factory=list)
+    user_agents: list[dict[str, str]] = field(default_factory=list)
     fail_next: list[int] = field(default_factory=list)
     page_size: int = 100
     _answered: dict[str, tuple[dict[str, str], int, Any]] = field(default_factory=dict)
@@ -58,6 +59,7 @@ class FakeStripe:
             return refusal
         told = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
         self.requests.append(told)
+        self.user_agents.append(json.loads(request.headers["x-stripe-client-user-agent"]))
         key = request.headers["idempotency-key"]
         if key in self._answered:
             before, status, answer = self._answered[key]

@@ -67,6 +67,22 @@ def test_an_empty_value_removes_one_and_what_is_not_named_stays(
     [
         (("add", "toys", "--name", "Toys", "--shopify-domain", "toys.example"), "myshopify"),
         (("add", "toys", "--name", "Toys", "--webhook-url", "http://toys.test"), "https"),
+        *(
+            (("add", "toys", "--name", "Toys", "--webhook-url", url), "the name of a host")
+            for url in (
+                "https://127.0.0.1/hook",
+                "https://[::1]/hook",
+                "https://169.254.169.254/latest",
+                "https://2130706433/hook",
+                "https://0x7f.0.0.0x1/hook",
+                "https://localhost/hook",
+                "https://user:word@toys.test/hook",
+                "https://toys.test:99999/hook",
+                "https:///hook",
+                "https://toys.test/a\nb",
+                "https://[::1",
+            )
+        ),
         (("add", "toys", "--name", "Toys", "--currency", "euro"), "4217"),
         (("add", "toys", "--name", "To\nys"), "printable"),
         (("set", "toys", "--name", ""), "printable"),

@@ -134,6 +134,31 @@ def test_a_risk_is_named(good: dict[str, str], name: str, value: str, words: str
     assert words in finding.text
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("hunter2   # of the dashboard", "has a comment behind it"),
+        ("hunter2 ", "begins or ends with a space"),
+        ('"hunter2"', "stands in quotes"),
+        ("'hunter2'", "stands in quotes"),
+        ("…", "was not filled in"),
+    ],
+)
+@pytest.mark.parametrize("name", ["STRIPE_WEBHOOK_SECRETS", "S3_SECRET_ACCESS_KEY"])
+def test_what_only_a_shell_would_take_away_is_wrong_in_a_file_of_variables(
+    good: dict[str, str], name: str, value: str, words: str
+) -> None:
+    (finding,) = check({**good, name: value})
+    assert (finding.level, finding.variable) == ("wrong", name)
+    assert words in finding.text
+    assert "hunter2" not in finding.text
+
+
+def test_a_hash_or_a_quote_inside_a_value_is_nothing_to_be_said_of(good: dict[str, str]) -> None:
+    told = {"STRIPE_WEBHOOK_SECRETS": "whsec_a#b", "MAIL_FROM": '"A, B" <a@shop.example>'}
+    assert check({**good, **told}) == []
+
+
 def test_drafts_for_the_shelf_are_a_risk(good: dict[str, str]) -> None:
     found = {each.variable: each.text for each in check({**good, "PAGE_LOOK": "draft"})}
     assert "are drafts" in found["PAGE_LOOK"]

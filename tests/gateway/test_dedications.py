@@ -17,8 +17,8 @@ from gateway.dedications import (
     told_dedication,
 )
 from gateway.desk_users import Role
-from gateway.order_records import Checkout
-from gateway.orders import Stage
+from gateway.order_records import Checkout, Order
+from gateway.orders import OrderStatus, Stage
 from gateway.pdf import check_texts
 from gateway.print_profiles import load_profiles
 from gateway.records import reading, writing
@@ -246,6 +246,16 @@ def test_it_is_erased_with_its_preview(orders: OrderStage) -> None:
     assert kept(orders) is None
 
 
+def test_it_is_erased_with_the_preview_of_a_book_that_arrived(orders: OrderStage) -> None:
+    order_id = paid(orders, WORDS)
+    with writing(orders.services.engine) as session:
+        order = session.get_one(Order, order_id)
+        order.status = OrderStatus.DELIVERED
+        preview_id = str(order.preview_id)
+    orders.services.erasure.erase_preview(preview_id)
+    assert orders.order(order_id).dedication is None
+
+
 def test_it_is_erased_with_its_customer(orders: OrderStage) -> None:
     order_id = paid(orders, WORDS)
     preview_id = orders.order(order_id).preview_id
@@ -254,6 +264,20 @@ def test_it_is_erased_with_its_customer(orders: OrderStage) -> None:
     whose = Customer("default", email="parent@example.com")
     orders.services.erasure.erase_customer(whose)
     assert (orders.order(order_id).dedication, kept(orders)) == (None, None)
+
+
+def test_it_is_erased_with_its_customer_where_somebody_else_needs_the_preview(
+    orders: OrderStage,
+) -> None:
+    mine = paid(orders, WORDS)
+    preview_id = str(orders.order(mine).preview_id)
+    grandmas = orders.pay(preview_id, "cs_2", email="nan@example.com", dedication="From Nan")
+    assert grandmas
+    opened(orders, preview_id)
+    whose = Customer("default", email="parent@example.com")
+    assert orders.services.erasure.erase_customer(whose).previews == 0
+    assert (orders.order(mine).dedication, kept(orders)) == (None, None)
+    assert orders.order(grandmas).dedication == "From Nan"
 
 
 def test_it_ends_with_its_preview_s_life(orders: OrderStage, clock: MovableClock) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio.to_thread
 import httpx
 import pytest
 from starlette.testclient import TestClient
@@ -101,15 +102,19 @@ async def test_an_endpoint_that_runpod_scaled_to_zero_is_told_before_a_job_waits
 
 
 async def test_a_moment_without_workers_is_no_trouble(
-    watch: EndpointWatch, endpoint: CountingEndpoint, clock: MovableClock
+    watch: EndpointWatch,
+    endpoint: CountingEndpoint,
+    clock: MovableClock,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     endpoint.queued = 1
     for _ in range(5):
         endpoint.workers = {}
         await pass_time(watch, clock, 80)
+        assert watch.level is Level.WELL
         endpoint.workers = {"idle": 1}
         await pass_time(watch, clock, 10)
-    assert watch.level is Level.WELL
+    assert caplog.records == []
 
 
 async def test_a_clock_that_is_set_back_only_delays_the_alarm(
@@ -133,6 +138,15 @@ async def test_while_runpod_doesnt_answer_the_level_stands(
     assert watch.level is Level.STALLED
     assert "foxetales_endpoint_read 0\n" in exposition(watch.gauges())
     assert "foxetales_endpoint_jobs" not in exposition(watch.gauges())
+
+
+async def test_a_round_that_runpod_doesnt_answer_is_one_line_in_the_log(
+    watch: EndpointWatch, endpoint: CountingEndpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    endpoint.fail_with = EndpointError("away")
+    assert await anyio.to_thread.run_sync(watch.round().work) == 0
+    (record,) = caplog.records
+    assert (record.message, record.exc_info) == ("endpoint not read", None)
 
 
 async def test_the_ping_fails_while_no_worker_can_run(
@@ -185,9 +199,19 @@ def test_health_and_metrics_tell_of_a_stalled_endpoint(
     assert all(line.startswith("# ") or sample.fullmatch(line) for line in lines)
 
 
-def test_labels_are_escaped() -> None:
-    gauge = Gauge("name", "Help.", {(("label", 'a"b\\c\nd'),): 0.5})
-    assert exposition([gauge]).splitlines()[-1] == r'name{label="a\"b\\c\nd"} 0.5'
+def test_numbers_are_told_in_the_form_that_monitors_read() -> None:
+    one = Gauge("one", "Help.", {(("label", 'a"b\\c\nd'), ("other", "")): 0.5})
+    two = Gauge("two", "More help.", {(): 0.0, (("state", "idle"),): 12.0})
+    assert exposition([one, two]) == (
+        "# HELP one Help.\n"
+        "# TYPE one gauge\n"
+        r'one{label="a\"b\\c\nd",other=""} 0.5'
+        "\n"
+        "# HELP two More help.\n"
+        "# TYPE two gauge\n"
+        "two 0\n"
+        'two{state="idle"} 12\n'
+    )
 
 
 @pytest.fixture

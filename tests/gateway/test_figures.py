@@ -7,8 +7,9 @@ from sqlalchemy import create_engine
 from contract.errors import ErrorCode
 from gateway import order_book
 from gateway.figures import work_gauges
+from gateway.inbox import Inbox, Message
 from gateway.order_records import OutboxItem
-from gateway.orders import Stage
+from gateway.orders import OrderStatus, Stage
 from gateway.records import writing
 from gateway.services import Services
 from tests.gateway.fakes import MovableClock
@@ -38,13 +39,18 @@ def test_orders_are_counted_where_they_are_and_the_slowest_is_told(
 ) -> None:
     parked = orders.pay(orders.preview().preview_id, "cs_1")
     clock.move(minutes=7)
-    assert orders.pay(orders.preview().preview_id, "cs_2")
+    moved = orders.pay(orders.preview().preview_id, "cs_2")
+    assert moved
+    clock.move(minutes=5)
+    orders.change(
+        moved, lambda sql, order, now: order_book.move(sql, order, OrderStatus.RENDERING, now)
+    )
     clock.move(minutes=2)
     orders.change(
         str(parked), lambda sql, order, now: order_book.park(sql, order, Stage.RENDER, "x", now)
     )
     told = numbers(orders.services)
-    assert (told["orders/paid"], told["orders/needs_attention"]) == (1, 1)
+    assert (told["orders/rendering"], told["orders/needs_attention"]) == (1, 1)
     assert told["order_oldest_step_seconds"] == 120
 
 
@@ -83,6 +89,23 @@ def test_letters_that_wait_are_told_by_age_and_those_given_up_are_counted(
     told = numbers(orders.services)
     # The letter, and the webhook to the shop.
     assert (told["outbox_oldest_seconds"], told["outbox_given_up"]) == (0, 2)
+
+
+def test_what_was_seen_in_the_future_has_no_age(orders: OrderStage, clock: MovableClock) -> None:
+    assert orders.pay(orders.preview().preview_id)
+    clock.move(hours=-1)
+    assert min(numbers(orders.services).values()) == 0
+
+
+def test_a_webhook_that_came_is_told_by_age_until_it_is_dealt_with(
+    services: Services, clock: MovableClock
+) -> None:
+    inbox = Inbox(services.engine, clock, {"stripe": lambda _: "done"})
+    inbox.record([Message("stripe", "evt_1", "charge.refunded", "{}")])
+    clock.move(minutes=4)
+    assert numbers(services)["inbox_oldest_seconds"] == 240
+    assert inbox.work_due() == 1
+    assert numbers(services)["inbox_oldest_seconds"] == 0
 
 
 def test_a_photo_that_outlived_its_time_by_a_day_is_counted_unless_an_order_needs_it(

@@ -1,9 +1,13 @@
 """The pages for people load nothing from elsewhere and run nothing inline."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from starlette.testclient import TestClient
+
+from gateway.app import create_app
+from gateway.services import Services
 
 PAGES = ["/", "/docs"]
 
@@ -67,3 +71,19 @@ def test_the_docs_name_every_path_and_problem(client: TestClient) -> None:
 def test_static_files_do_not_lead_out_of_their_folder(client: TestClient) -> None:
     for path in ("/static/../settings.py", "/static/%2e%2e/settings.py", "/static/"):
         assert client.get(path).status_code == 404
+
+
+def home_with(services: Services, **changes: object) -> str:
+    changed = replace(services, settings=services.settings.model_copy(update=changes))
+    return TestClient(create_app(changed), base_url="http://gateway.test").get("/").text
+
+
+def test_a_parent_is_asked_for_consent_in_its_present_version(services: Services) -> None:
+    html = home_with(services, consent_version="2030-01", preview_life_days=3.0)
+    assert re.search(r'<input id="consent"[^>]+type="checkbox" value="2030-01" required>', html)
+    assert "the photo after 3 days" in html
+
+
+def test_the_operators_own_words_of_consent_are_text(services: Services) -> None:
+    html = home_with(services, consent_text="I agree <b>& so on</b>")
+    assert '<label for="consent">I agree &lt;b&gt;&amp; so on&lt;/b&gt;</label>' in html

@@ -82,6 +82,20 @@ def test_an_order_is_followed_from_payment_to_the_letterbox(
     assert all(step["done"] for step in told["steps"])
 
 
+@pytest.mark.parametrize(
+    "dedication", [None, "For Ánh\nwith ♥", '<b>"Ada"</b> & </script>', "\n".join(["W" * 34] * 4)]
+)
+def test_a_parent_reads_what_is_printed_beneath_the_title(
+    orders: OrderStage, dedication: str | None
+) -> None:
+    job = orders.preview()
+    order_id = pay(orders, job, dedication=dedication)
+    answer = see(orders, job, order_id)
+    assert answer.json()["dedication"] == dedication
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
 def test_the_progress_is_the_share_of_painted_pages(orders: OrderStage) -> None:
     job = orders.preview()
     order_id = pay(orders, job)

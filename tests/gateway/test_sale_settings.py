@@ -20,7 +20,7 @@ def test_without_any_nothing_is_sold_and_no_webhook_is_taken(settings: Settings)
 
 def test_who_sells_by_stripe_must_hear_of_payments(environ: dict[str, str]) -> None:
     assert faults(environ, STRIPE_API_KEY="sk_live_x") == (
-        "STRIPE_WEBHOOK_SECRETS: Value error, is required with STRIPE_API_KEY"
+        "STRIPE_WEBHOOK_SECRETS: is required with STRIPE_API_KEY"
     )
 
 

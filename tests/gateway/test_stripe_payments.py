@@ -58,6 +58,13 @@ def sale(**changes: object) -> Sale:
     return Sale(**{**fields, **changes})  # type: ignore[arg-type]
 
 
+def test_stripe_hears_nothing_of_the_machine(payments: StripePayments, stripe: FakeStripe) -> None:
+    payments.create_session(sale())
+    (agent,) = stripe.user_agents
+    assert agent["lang"] == "python"
+    assert not {"telemetry_id", "platform"} & agent.keys()
+
+
 def test_a_session_is_opened_with_all_that_the_order_needs(
     payments: StripePayments, stripe: FakeStripe
 ) -> None:

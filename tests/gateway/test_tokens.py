@@ -4,10 +4,12 @@ import pytest
 from starlette.requests import Request
 from starlette.testclient import TestClient
 
+from gateway.download_links import DownloadLinks
 from gateway.errors import Problem
 from gateway.http.auth import require_token
 from gateway.ids import new_id
 from gateway.services import Services
+from gateway.signers import signer
 from gateway.tokens import Tokens
 
 TOKENS = Tokens(["a secret of at least thirty-two characters"])
@@ -36,6 +38,19 @@ def test_a_forged_token_names_nothing(forged: str) -> None:
 def test_another_previews_signature_does_not_fit() -> None:
     signature = TOKENS.issue("abc").rpartition(".")[2]
     assert TOKENS.preview_id(f"abd.{signature}") is None
+
+
+def test_what_was_signed_for_one_purpose_is_worth_nothing_for_another() -> None:
+    secrets = ["a secret of at least thirty-two characters"]
+    letters = DownloadLinks("http://gateway.test", secrets)
+    in_letter = letters.url("abc").rpartition("/")[2]
+    assert letters.order_id(in_letter) == "abc"
+    assert TOKENS.preview_id(in_letter) is None
+    assert letters.order_id(TOKENS.issue("abc")) is None
+    for one, other in (("preview-token", "file-link"), ("file-link", "download-link")):
+        signature = signer(secrets, one).get_signature("abc")
+        assert signer(secrets, one).verify_signature("abc", signature)
+        assert not signer(secrets, other).verify_signature("abc", signature)
 
 
 def test_another_secret_makes_other_tokens() -> None:

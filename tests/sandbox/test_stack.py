@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import stat
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from standardwebhooks import Webhook
 
 from sandbox.control_plane.settings import Settings
 from sandbox.secrets_file import InvalidSecrets, load_or_create
-from sandbox.stack import Stack, StackRunning
+from sandbox.stack import PortTaken, Stack, StackRunning
 from sandbox.stripe_stand_in.settings import Settings as StripeSettings
 from sandbox.supervisor import Process
 
@@ -173,6 +174,19 @@ def test_an_empty_secret_is_refused(tmp_path: Path) -> None:
 def test_senseless_numbers_are_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(changes))):
         Stack(tmp_path, {}, **changes)
+
+
+@pytest.mark.parametrize("port", ["gateway_port", "control_plane_port", "stripe_port"])
+def test_a_port_on_which_somebody_else_listens_is_told_before_anything_starts(
+    tmp_path: Path, port: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        number = other.getsockname()[1]
+        chosen: dict[str, Any] = {port: number}
+        stack = Stack(tmp_path, {"PATH": os.environ["PATH"]}, **chosen)
+        with pytest.raises(PortTaken, match=str(number)), stack.up():
+            pass
+    assert not (tmp_path / "logs").exists()
 
 
 def test_a_state_directory_serves_one_stack_at_a_time(tmp_path: Path) -> None:

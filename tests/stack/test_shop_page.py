@@ -8,48 +8,40 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from sandbox.stack import Stack
+from tests.chromium import chromium
 from tests.stack.conftest import System
 
 pytestmark = [pytest.mark.stack, pytest.mark.comfyui, pytest.mark.timeout(300)]
 
 PATIENCE_S = 120
-OPTIONS = (
-    "--headless=new",
-    "--no-sandbox",  # tests may run as root, and the pages are our own
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    for option in (*OPTIONS, f"--user-data-dir={tmp_path / 'chromium'}"):
-        options.add_argument(option)
-    options.binary_location = "/usr/bin/chromium"
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
-    yield browser
-    browser.quit()
+    with chromium(tmp_path / "chromium") as browser:
+        yield browser
 
 
-def order_preview(browser: webdriver.Chrome, url: str, name: str) -> None:
-    """Fill in the form, and wait until three pictures are there."""
+def fill_in(browser: webdriver.Chrome, url: str, name: str) -> None:
+    """Everything but the consent."""
     wait = WebDriverWait(browser, PATIENCE_S)
     browser.get(url)
     wait.until(lambda page: page.find_elements(By.NAME, "book_id"))
     photo = str(files("skimage") / "data" / "astronaut.png")
     browser.find_element(By.ID, "photo").send_keys(photo)
     browser.find_element(By.ID, "child-name").send_keys(name)
+
+
+def order_preview(browser: webdriver.Chrome, url: str, name: str) -> None:
+    """Fill in the form, and wait until three pictures are there."""
+    fill_in(browser, url, name)
+    browser.find_element(By.ID, "consent").click()
     browser.find_element(By.ID, "go").click()
+    wait = WebDriverWait(browser, PATIENCE_S)
     wait.until(lambda page: page.execute_script(PICTURES_THAT_LOADED) == 3)
 
 
@@ -61,6 +53,18 @@ def test_a_parent_sees_three_pages_that_are_labelled_as_drafts(
     assert "Nguyễn Thị Ánh" in text
     assert text.count("Draft look") >= 4  # once for the preview, once on each page
     assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]  # selenium has no types here
+
+
+def test_without_consent_no_photo_leaves_the_parents_machine(
+    system: System, browser: webdriver.Chrome
+) -> None:
+    fill_in(browser, system.stack.gateway_url, "Ada")
+    browser.find_element(By.ID, "go").click()
+    assert "tick the box" in browser.find_element(By.ID, "problem").text
+    asked = browser.execute_script(
+        "return performance.getEntriesByType('resource').map(entry => entry.name)"
+    )
+    assert not any("upload" in url for url in asked)
 
 
 def test_a_parent_buys_the_book_and_sees_it_being_painted(

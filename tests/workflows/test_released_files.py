@@ -14,13 +14,13 @@ from handler.workflows.ui_graph import api_graph
 
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 RELEASED = graph_files(WORKFLOWS)
-TYPES = {
-    "image": str,
-    "identity": str,
-    "text": str,
-    "choice": str,
-    "integer": int,
-    "number": float,
+TYPES: dict[str, list[type]] = {
+    "image": [str],
+    "identity": [str],
+    "text": [str],
+    "choice": [str],
+    "integer": [int],
+    "number": [float, int],  # the browser writes 512.0 as 512
 }
 
 every_workflow = pytest.mark.parametrize(
@@ -48,8 +48,8 @@ def test_links_in_the_browser_start_and_end_where_the_nodes_say(workflow: Workfl
         assert link in out["links"]
         assert into["link"] == link
         assert out["type"] == into["type"] == kind
-    assert ui["last_node_id"] == max(nodes)
-    assert ui["last_link_id"] == max(link[0] for link in ui["links"])
+    assert ui["last_node_id"] >= max(nodes)  # what is deleted leaves its number behind
+    assert ui["last_link_id"] >= max(link[0] for link in ui["links"])
 
 
 @every_workflow
@@ -69,7 +69,7 @@ def test_every_slot_names_a_field_of_the_graph_and_its_default(workflow: Workflo
         default = value if slot.default is None else slot.in_node(slot.default)
         assert default == value
         assert slot.required == (slot.default is None)
-        assert slot.values or type(value) is TYPES[slot.type]
+        assert slot.values or type(value) in TYPES[slot.type]
         assert slot.description
 
 

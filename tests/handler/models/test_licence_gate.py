@@ -70,10 +70,10 @@ def test_a_required_model_that_forbids_is_refused_with_where_a_licence_is_sold(
         Site(tmp_path, [FREE, BOUND, ODD]).check(required=True)
     bound, odd = refusal.value.refusals
     assert bound.startswith(f"unet/bound: {FLUX} ")
-    assert "sold at https://bfl.ai" in bound
+    assert "sold at https://bfl.ai/pricing/licensing; with one, set" in bound
     assert f"ACKNOWLEDGED_LICENCES={FLUX}=" in bound
     assert odd.startswith("vae/odd: LicenseRef-Never-heard (nobody has told this program")
-    assert "no licence is sold" in odd
+    assert "no licence is sold; if your counsel" in odd
 
 
 def test_what_is_neither_required_nor_there_does_not_count(tmp_path: Path) -> None:

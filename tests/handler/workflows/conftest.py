@@ -17,14 +17,16 @@ Edit = Callable[[Any], None]
 
 
 class Draft:
-    """One workflow's files in a folder of workflows of their own."""
+    """The files of a workflow's first version in a folder of workflows of their own."""
 
     def __init__(self, folder: Path, name: str = NAME) -> None:
         self.folder = folder
         self.name = name
-        shutil.copytree(REPOSITORY / "workflows" / name, folder / name)
+        (folder / name).mkdir()
+        for source in (REPOSITORY / "workflows" / name).glob("v1.*"):
+            shutil.copy(source, folder / name)
         lines = (REPOSITORY / "workflows" / "RELEASED").read_text().splitlines(keepends=True)
-        (folder / "RELEASED").write_text("".join(line for line in lines if f" {name}/" in line))
+        (folder / "RELEASED").write_text("".join(line for line in lines if f" {name}/v1." in line))
 
     def read(self, name: str) -> Any:
         return json.loads((self.folder / self.name / name).read_text())

@@ -10,6 +10,7 @@ from handler.workflows.check import check_folder, graph_differences
 from handler.workflows.fit import Models
 from handler.workflows.model_list import read_model_list
 from handler.workflows.schema import Schema
+from tests.comfyui_checkout import COMFYUI
 from tests.handler.conftest import REPOSITORY
 from tests.handler.workflows.conftest import NAME, Draft
 
@@ -32,8 +33,10 @@ def test_the_repositorys_workflows_are_in_order(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.comfyui
-def test_the_stored_schema_is_that_of_the_real_comfyui(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", "--boot"]) == 0, capsys.readouterr().out
+def test_what_is_stored_and_released_fits_the_real_comfyui(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--comfyui-path", str(COMFYUI), "check", "--boot"]) == 0, capsys.readouterr().out
 
 
 def test_an_input_that_a_node_class_got_later_is_no_difference(schema: Schema) -> None:

@@ -106,6 +106,16 @@ def test_the_export_has_to_be_the_same_graph(
         release(draft.folder, NAME, Edited(edited.ui, api), schema, models)
 
 
+def test_exports_that_were_mixed_up_are_named(
+    draft: Draft, schema: Schema, models: Models, edited: Edited
+) -> None:
+    api = draft.write_edited(edited.ui.with_name("api.json"), "v1.json", lambda _graph: None)
+    with pytest.raises(ReleaseRefused, match=r"^api\.json is in API format: --from takes"):
+        release(draft.folder, NAME, Edited(api, edited.ui), schema, models)
+    with pytest.raises(ReleaseRefused, match=r"^edited\.json isn't in API format"):
+        release(draft.folder, NAME, Edited(edited.ui, edited.ui), schema, models)
+
+
 def test_slots_that_no_longer_resolve_are_named_and_nothing_is_written(
     draft: Draft, schema: Schema, models: Models, tmp_path: Path
 ) -> None:
@@ -177,10 +187,12 @@ def test_a_first_version_needs_slots(
     draft: Draft, schema: Schema, models: Models, tmp_path: Path
 ) -> None:
     ui, slots = (draft.folder / NAME / f"v1.{kind}.json" for kind in ("ui", "slots"))
-    with pytest.raises(ReleaseRefused, match="a slots file is needed"):
+    with pytest.raises(
+        ReleaseRefused, match=r"no workflow other, only storybook_page_draft; .* its slots file"
+    ):
         release(draft.folder, "other", Edited(ui), schema, models)
     kept = shutil.copy(slots, tmp_path / "slots.json")
     made = release(draft.folder, "other", Edited(ui, slots=Path(kept)), schema, models)
     assert (made.spec.name, made.spec.version) == ("other", 1)
-    with pytest.raises(WorkflowInvalid, match="not readable as JSON"):
+    with pytest.raises(WorkflowInvalid, match=r"gone\.json: there is no such file"):
         release(draft.folder, "other", Edited(ui.with_name("gone.json")), schema, models)

@@ -6,7 +6,7 @@ import pytest
 
 from handler.errors import WorkflowInvalid
 from handler.workflows.schema import parse
-from handler.workflows.ui_graph import api_graph, set_widget
+from handler.workflows.ui_graph import api_graph, classes_in, set_widget
 
 SCHEMA = parse(
     {
@@ -84,6 +84,11 @@ def test_reroutes_and_notes_vanish_and_primitives_become_values() -> None:
     assert set(made) == {"1", "2"}
     assert made["2"]["inputs"]["image"] == ["1", 0]
     assert made["2"]["inputs"]["seed"] == 99
+
+
+def test_the_classes_of_a_file_are_those_that_are_sent() -> None:
+    nodes = [load(), change(2, None, mode=2), node(6, "MarkdownNote"), node(7, "New")]
+    assert classes_in(graph(*nodes, links=[])) == {"Load", "New"}
 
 
 @pytest.mark.parametrize("text", ["{red|blue} fur", "fur // note", "fur /* note */"])
