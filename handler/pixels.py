@@ -46,9 +46,10 @@ _NOTE_KEYWORD: Final = b"foxetales"
 
 
 def decoded(data: bytes, label: str) -> bytes:
-    """Return the ``.npy`` of a PNG, JPEG or WebP: upright, as ComfyUI's LoadImage would have it.
+    """Return the ``.npy`` of a PNG, JPEG or WebP: upright, in the colours that Pillow reads.
 
-    There are 4 channels if LoadImage would find alpha, else 3. Of several frames it is the first.
+    There are 4 channels if it has alpha of its own, else 3: a colour key isn't one, except in a
+    palette. Of several frames it is the first.
     ``label`` names the input in the error.
 
     Raises:
@@ -101,7 +102,8 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _as_comfyui_sees(image: Image.Image) -> ByteImage:
-    """The colours that LoadImage converts to, and the alpha that it makes its mask of."""
+    """Colours, and the alpha that a mask is made of, as LoadImage had them while it read by Pillow:
+    newer ones round by FFmpeg, which would change the pages of released workflows."""
     if image.mode == "I":
         image = image.point(lambda value: value * (1 / 255))
     has_alpha = "A" in image.getbands() or (image.mode == "P" and "transparency" in image.info)

@@ -86,17 +86,19 @@ class ComfyClient:
         rejection = self._rejection(answer, graph.titles)
         if rejection is not None:
             if answer.ok:
-                self.cancel(prompt_id)
+                self.cancel(prompt_id, patient=True)  # a first prompt makes ComfyUI slow to answer
             raise rejection
 
-    def cancel(self, prompt_id: str) -> None:
+    def cancel(self, prompt_id: str, *, patient: bool = False) -> None:
         """Take a prompt out of the queue, or interrupt it if it runs. Others are left alone.
+        Without ``patient`` an answer must come soon.
 
         Raises:
             ComfyUnreachable.
         """
-        self._post("/queue", {"delete": [prompt_id]}, _GLANCE_S)
-        self._post("/interrupt", {"prompt_id": prompt_id}, _GLANCE_S)
+        timeout_s = _TIMEOUT_S if patient else _GLANCE_S
+        self._post("/queue", {"delete": [prompt_id]}, timeout_s)
+        self._post("/interrupt", {"prompt_id": prompt_id}, timeout_s)
 
     def queued(self, prompt_id: str) -> Literal["running", "pending"] | None:
         """Whether a prompt is executed or waits; None if it is not, or no longer, in the queue.

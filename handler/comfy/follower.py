@@ -61,7 +61,8 @@ class Follower:
         self._graph = graph
         self._quiet_s = quiet_s
         self._let_go_s = let_go_s
-        self._id, self._client_id = uuid.uuid4().hex, uuid.uuid4().hex
+        self._id = str(uuid.uuid4())  # newer ComfyUIs take no other form
+        self._client_id = uuid.uuid4().hex
         self._tracker = PromptTracker(self._id, graph.titles)
         classes = {node: value["class_type"] for node, value in graph.prompt.items()}
         self.times = PromptTimes(classes, clock.monotonic())

@@ -98,7 +98,10 @@ def test_the_portrait_reports_its_steps(comfy: Comfy) -> None:
     portrait = next(i for i, n in graph().items() if n["class_type"] == "FoxetalesDraftPortrait")
     events = comfy.run(graph(watercolour=0.5, filename_prefix="test/steps"))
     steps = [e.data for e in events if e.type == "progress" and e.data["node"] == portrait]
-    assert [step["value"] for step in steps] == [1, 2, 3, 4, 5]
+    values = [step["value"] for step in steps]
+    # The node tells each; a newer ComfyUI sends the first, the last, and at most ten a second.
+    assert values == sorted(set(values))
+    assert (values[0], values[-1]) == (1, 5)
     assert {step["max"] for step in steps} == {5}
 
 

@@ -18,6 +18,7 @@ from storage.folder import FolderStore
 from tests.comfy_nodes.pictures import ASTRONAUT
 from tests.handler.conftest import REPOSITORY, comfy_options
 from tests.handler.fakes import RecordingSink, identity_input, identity_source, png
+from tests.handler.left_files import left_behind
 from tests.tiny_weights.folder import TINY_MODELS, make
 
 pytestmark = [pytest.mark.anyio, pytest.mark.comfyui]
@@ -61,11 +62,6 @@ def worker(tiny_engine: ComfyEngine, store: FolderStore, sink: RecordingSink) ->
         open_sink=lambda _: sink,
         clock=SystemClock(),
     )
-
-
-def left_behind(base: Path) -> list[Path]:
-    """What lies in ComfyUI's input and output folders."""
-    return [path for name in ("input", "output") for path in (base / name).iterdir()]
 
 
 async def test_a_photo_becomes_an_identity_that_a_second_delivery_uses(

@@ -42,12 +42,25 @@ def test_an_error_without_a_node_keeps_its_words() -> None:
     assert "invalid_prompt; no; Node ID '#7'" in str(rejection_of(body, {}))
 
 
+def test_an_error_that_names_its_node_in_extra_info_is_that_nodes() -> None:
+    extra = {"node_id": "7", "class_type": "FromAnotherPack", "node_title": "Sparkle"}
+    body = {"error": {"type": "missing_node_type", "message": "not found", "extra_info": extra}}
+    rejection = rejection_of(body, {"7": "Sparkle"})
+    assert rejection is not None
+    assert rejection.node == "7"
+    assert str(rejection) == "node 7 (Sparkle, FromAnotherPack): missing_node_type; not found"
+    del extra["class_type"]
+    assert "node 7 (Sparkle, unknown class)" in str(rejection_of(body, {"7": "Sparkle"}))
+
+
 JSON = st.recursive(
     st.none() | st.integers() | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["error", "node_errors", "errors", "extra_info", "input_name", "4"]),
+            st.sampled_from(
+                ["error", "node_errors", "errors", "extra_info", "input_name", "node_id", "4"]
+            ),
             inner,
         )
     ),

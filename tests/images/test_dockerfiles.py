@@ -170,4 +170,9 @@ def test_the_comfyui_that_is_checked_out_is_the_one_that_is_told() -> None:
         for stage in stages
         if "COMFYUI_VERSION" in defaults(stage)
     }
-    assert len(told) == 1
+    (version,) = told
+    assert f"ComfyUI is {version}," in (ROOT / "docs/supply-chain.md").read_text()
+    page = (ROOT / "docs/comfyui-versions.md").read_text()
+    assert f"| the worker's image | {version} of" in page
+    embedded = (ROOT / "build/comfyui/comfyui_version.py").read_text().split('"')[1]
+    assert f"tests of every day | {embedded} of" in page

@@ -2,7 +2,7 @@
 network's code hosts can.
 
 The environment of the set-up stands for the image's: its lock is 6 GB of CUDA. The repository that
-comfy-cli checks out is made here of the embedded ComfyUI.
+comfy-cli checks out is made here of the ComfyUI that the tests boot, under the image's version.
 """
 
 import os
@@ -17,6 +17,7 @@ from containers import worker_health
 from handler.adapters.clock import SystemClock
 from handler.comfy.process import ComfyOptions
 from handler.workflows import live
+from tests.comfyui_checkout import COMFYUI
 from tests.images.dockerfile import ROOT, Scratch, Stage, defaults, environment, read
 
 NOT_HERE = ("apt-get", "rm -rf /var/lib/apt", "groupadd", "useradd")
@@ -76,7 +77,8 @@ def comfyui(playing: Playing, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What comfy-cli checks out of a repository with the version that the Dockerfile names."""
     version = defaults(playing.stages["comfyui"])["COMFYUI_VERSION"]
     repository = tmp_path_factory.mktemp("repository") / "ComfyUI"
-    subprocess.run(["cp", "--recursive", ROOT / "build/comfyui", repository], check=True)
+    subprocess.run(["cp", "--recursive", COMFYUI, repository], check=True)
+    (repository / "comfyui_version.py").write_text(f'__version__ = "{version}"\n')
     who = {
         f"GIT_{role}_{what}": "a@b.invalid"
         for role in ("AUTHOR", "COMMITTER")
@@ -144,7 +146,7 @@ def test_the_last_check_of_the_build_boots_comfyui_and_accepts_the_workflows(
 
 @pytest.mark.comfyui
 def test_the_health_check_follows_comfyui(tmp_path: Path) -> None:
-    options = ComfyOptions(ROOT / "build/comfyui", live.environment_of(os.environ))
+    options = ComfyOptions(COMFYUI, live.environment_of(os.environ))
     with live.booted(options, ROOT / "comfy_nodes", SystemClock()) as comfy:
         port = int(comfy.url.rpartition(":")[2])
         assert port in worker_health.comfyui_ports(Path("/proc"))

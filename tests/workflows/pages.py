@@ -64,9 +64,11 @@ class Run:
 
     @property
     def sampling_steps(self) -> int:
-        """How often a sampler called the model."""
+        """How often samplers called the model, as the last progress of each tells: a newer ComfyUI
+        doesn't pass on every step of a fast one."""
         samplers = {n for n in self.filled.prompt if self._class(n) == "KSampler"}
-        return sum(e.type == "progress" and e.data["node"] in samplers for e in self.events)
+        told = [e.data for e in self.events if e.type == "progress" and e.data["node"] in samplers]
+        return sum({step["node"]: step["value"] for step in told}.values())
 
     def file(self, comfy: Comfy) -> Path:
         """What the output node wrote."""
