@@ -165,7 +165,8 @@ class Steps:
         """Follow the jobs that make the wanted pictures, until all are there.
 
         Raises:
-            StepFailed: a job failed; the endpoint's attempts at it are spent.
+            StepFailed: a job failed, and the endpoint's attempts at it are spent; or somebody
+                cancelled it there.
         """
         self._reopen(order_id, wanted)
         while not self._look_after(order_id, wanted):
@@ -188,7 +189,8 @@ class Steps:
             order = _working(session, order_id)
             jobs = self._jobs(session, order, wanted(session, order))
             for job in jobs:
-                if job.status is JobStatus.FAILED:
+                # One that was cancelled at the endpoint won't come back: the desk has to know.
+                if job.status in (JobStatus.FAILED, JobStatus.CANCELLED):
                     raise StepFailed(_reason(job))
             alone = _rendering(order).identity_workflow is not None and len(missing) == len(
                 wanted(session, order)
@@ -342,4 +344,6 @@ def _is_there(page: Page) -> bool:
 
 
 def _reason(job: Job) -> str:
+    if job.status is JobStatus.CANCELLED:
+        return "cancelled"
     return str((job.error or {}).get("code", "internal"))

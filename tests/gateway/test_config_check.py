@@ -1,16 +1,19 @@
 """``python -m gateway config check`` says every fault at once, shows no secret, starts nothing."""
 
+import io
 import os
 import subprocess
 import sys
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contract.findings import report, secrets_line
+from contract.findings import Finding, report, secrets_line
 from contract.signing import new_secret
+from gateway import config_command
 from gateway.setting_check import check
 from gateway.setting_reference import secret_names
 
@@ -154,6 +157,18 @@ def test_what_only_a_shell_would_take_away_is_wrong_in_a_file_of_variables(
     assert "hunter2" not in finding.text
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PUBLIC_URL", '"https://gateway.example"'), ("JOB_ATTEMPTS", '"3"'), ("MAIL", "'smtp'")],
+)
+def test_of_a_value_that_is_refused_too_its_quotes_are_told(
+    good: dict[str, str], name: str, value: str
+) -> None:
+    wrong = [finding for finding in check({**good, name: value}) if finding.is_wrong]
+    assert [finding.variable for finding in wrong] == [name]
+    assert "stands in quotes" in wrong[0].text
+
+
 def test_a_hash_or_a_quote_inside_a_value_is_nothing_to_be_said_of(good: dict[str, str]) -> None:
     told = {"STRIPE_WEBHOOK_SECRETS": "whsec_a#b", "MAIL_FROM": '"A, B" <a@shop.example>'}
     assert check({**good, **told}) == []
@@ -204,6 +219,25 @@ def test_every_fault_is_told_at_once(good: dict[str, str]) -> None:
         "BOOKS_DIR:",
     }
     assert lines[-1].startswith("3 wrong, ")
+
+
+def test_books_that_cannot_be_read_are_wrong(good: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "books" / "torn").mkdir(parents=True)
+    (tmp_path / "books" / "torn" / "book.json").write_text("{")
+    (finding,) = check({**good, "BOOKS_DIR": str(tmp_path / "books")})
+    assert (finding.level, finding.variable) == ("wrong", "BOOKS_DIR")
+
+
+def test_only_what_is_wrong_is_not_asked_for_an_answer(good: dict[str, str]) -> None:
+    left_out: list[Collection[str]] = []
+
+    def connect(_: Mapping[str, str], known: Collection[str]) -> list[Finding]:
+        left_out.append(known)
+        return []
+
+    told = {**good, "MAIL": "pigeon", "GPU_BUDGET_PAGES": "0"}  # the latter is a risk
+    assert config_command.run(["check", "--connect"], told, io.StringIO(), connect) == 2
+    assert left_out == [{"MAIL"}]
 
 
 def test_a_risky_configuration_has_a_status_of_its_own(good: dict[str, str]) -> None:

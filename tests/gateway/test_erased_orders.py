@@ -90,6 +90,22 @@ def test_an_erased_order_that_the_printer_gave_up_is_cancelled(
     assert olga.act(order_id, "cancel").json()["status"] == "cancelled"
 
 
+def test_what_the_desk_and_the_printer_wrote_of_people_goes_with_them(
+    olga: Clerk, orders: OrderStage
+) -> None:
+    order_id = given_to_the_printer(orders)
+    assert olga.act(order_id, "refund-note", BODIES["refund-note"]).status_code == 200
+    where = ("https://track.example/1",)
+    shipped = PrintJob("v-1", f"{order_id}-1", PrintStatus.SHIPPED, where, carrier="Royal Mail")
+    assert orders.services.orders.printing.heard(shipped)
+    erased(orders, order_id)
+    with reading(orders.services.engine) as session:
+        assert session.get_one(PrintJobRecord, f"{order_id}-1").tracking is None
+    history = {event["kind"]: event["detail"] for event in olga.see(order_id)["history"]}
+    assert history["refund_note"] is None
+    assert history["cancel_too_late"] == {"reason": "erased"}  # codes stay
+
+
 def test_where_the_parcel_of_an_erased_order_goes_isnt_kept(orders: OrderStage) -> None:
     order_id = erased(orders, given_to_the_printer(orders))
     where = ("https://track.example/1",)

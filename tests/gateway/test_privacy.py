@@ -18,7 +18,7 @@ from contract.status import JobStatus
 from gateway import order_book, retention
 from gateway.app import create_app
 from gateway.customers import Customer
-from gateway.order_records import InboxItem, Order, Removal, Source
+from gateway.order_records import InboxItem, Order, OutboxItem, Removal, Source
 from gateway.orders import OrderStatus
 from gateway.orders import Stage as OrderStep
 from gateway.personal_data import data_of_customer
@@ -322,6 +322,9 @@ def test_an_open_order_is_cancelled_and_nobody_is_written_to(
     orders.step(OrderStep.RESERVE)(order_id)
     orders.services.erasure.erase_customer(Customer(SHOP, email="parent@example.com"))
     assert orders.status(order_id) is OrderStatus.CANCELLED
+    with reading(orders.services.engine) as session:
+        letters = session.query(OutboxItem).filter_by(order_id=order_id, kind="mail").all()
+    assert {(item.due_at, item.sent_at, item.error) for item in letters} == {(None, None, "erased")}
     while orders.services.orders.outbox.send_due():
         pass
     assert mailer.sent == []
@@ -373,6 +376,41 @@ def test_a_customer_without_a_name_is_remembered_by_the_order(orders: OrderStage
     orders.services.erasure.erase_customer(Customer(SHOP, shopify_orders=("7001001",)))
     assert ("order", order_id, "requested", 0) in removals(orders.services)
     assert orders.order(at_stripe).email  # another one that happens to have this number
+
+
+@pytest.mark.parametrize("name", ["77", "d_d@x.org", "%@x.org"])
+def test_a_name_that_many_texts_contain_empties_no_strangers_webhook(
+    orders: OrderStage, name: str
+) -> None:
+    assert orders.pay(orders.preview().preview_id, customer_id=name, email="mum@x.org")
+    inbox = InboxItem(
+        source="shopify",
+        message_id="1",
+        topic="orders/paid",
+        body='{"id": 177, "email": "dad@x.org"}',
+        received_at=orders.services.clock.now(),
+        outcome="failed",
+    )
+    with writing(orders.services.engine) as session:
+        session.add(inbox)
+    assert orders.services.erasure.erase_customer(Customer(SHOP, customer_id=name)).orders == 1
+    with reading(orders.services.engine) as session:
+        assert session.scalars(select(InboxItem.body)).one() is not None
+
+
+def test_a_webhook_of_the_customer_that_is_still_to_be_done_with_keeps_its_words(
+    orders: OrderStage,
+) -> None:
+    assert orders.pay(orders.preview().preview_id, customer_id="990099")
+    now = orders.services.clock.now()
+    fields = {"source": "shopify", "topic": "orders/updated", "body": '{"customer": 990099}'}
+    with writing(orders.services.engine) as session:
+        session.add(InboxItem(**fields, message_id="waits", received_at=now, due_at=now))
+        session.add(InboxItem(**fields, message_id="done", received_at=now, outcome="done"))
+    orders.services.erasure.erase_customer(Customer(SHOP, customer_id="990099"))
+    with reading(orders.services.engine) as session:
+        left = session.scalars(select(InboxItem.message_id).where(InboxItem.body.is_not(None)))
+        assert list(left) == ["waits"]
 
 
 def test_a_customer_of_another_shop_is_another_customer(orders: OrderStage) -> None:

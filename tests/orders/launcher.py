@@ -6,6 +6,7 @@ MACHINE_S  what libraries take for the time is so many seconds ahead
 FAIL_AT    a stage: its step fails, and the process dies in the pause that follows
 JUMP_AT    a stage: when its step begins, the clock jumps …
 JUMP_S     … by so many seconds
+SWEEPS     a file: each round of work is written down there when it ends
 """
 
 import os
@@ -13,13 +14,17 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
 from threading import Timer
 
 from gateway.__main__ import serve
 from gateway.adapters.system_clock import SystemClock
+from gateway.order_services import OrderServices
 from gateway.orders import Stage
+from gateway.rounds import Round
 from gateway.run_errors import StepFailed
 from gateway.services import Services, build
 from gateway.settings import Settings
@@ -61,6 +66,28 @@ def failing(services: Services, stage: str) -> Services:
     return replace(services, orders=replace(orders, fulfilment=fulfilment))
 
 
+@dataclass(frozen=True)
+class Counted(OrderServices):
+    """What carries orders, and writes its rounds into the file ``sweeps``: name and what was
+    done."""
+
+    sweeps: Path
+
+    def rounds(self) -> list[Round]:
+        return [replace(item, work=partial(self._work, item)) for item in super().rounds()]
+
+    def _work(self, item: Round) -> int:
+        done = item.work()
+        with self.sweeps.open("a") as file:
+            file.write(f"{item.name}\t{done}\n")
+        return done
+
+
+def counted(services: Services, sweeps: Path) -> Services:
+    """The gateway whose sweeps can be counted."""
+    return replace(services, orders=Counted(**vars(services.orders), sweeps=sweeps))
+
+
 def move_the_machines_clock(seconds: float) -> None:
     """Shift what DBOS, among others, reads; ours is told to us."""
     true = time.time
@@ -98,6 +125,8 @@ def main() -> int:
         services = failing(services, environ["FAIL_AT"])
     if environ.get("JUMP_AT"):
         services = jumping(services, clock, environ["JUMP_AT"], float(environ["JUMP_S"]))
+    if environ.get("SWEEPS"):
+        services = counted(services, Path(environ["SWEEPS"]))
     return serve(services)
 
 

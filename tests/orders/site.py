@@ -34,6 +34,10 @@ from tests.sandbox.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 LOST_S = 2.0
+SWEEPS_UNTIL_MISSED = 6
+"""Of rounds that look for dead gateways, so many at most pass until one is found: there are four in
+the time after which it counts as dead, one that comes right before that time is over, and one that
+was under way."""
 BOOK = "moonlit-fox"
 
 
@@ -44,6 +48,14 @@ class Gateway:
     process: subprocess.Popen[bytes]
     url: str
     log: Path
+    sweeps_file: Path
+
+    def sweeps(self, name: str) -> list[int]:
+        """How much each round of that name did, from the first to the latest that has ended. An
+        unmodified gateway doesn't tell."""
+        told = self.sweeps_file.read_text() if self.sweeps_file.exists() else ""
+        rows = [line.split("\t") for line in told.splitlines()]
+        return [int(done) for round_name, done in rows if round_name == name]
 
     def is_ready(self) -> bool:
         """Whether it takes requests."""
@@ -88,6 +100,7 @@ class Site:
         ``environ`` is for the launcher, too."""
         url = f"http://127.0.0.1:{self.ports[port]}"
         log = self.folder / f"gateway-{len(self.gateways)}.log"
+        sweeps = log.with_suffix(".sweeps")
         with log.open("wb") as file:
             process = subprocess.Popen(
                 [sys.executable, "-m", module],
@@ -96,13 +109,14 @@ class Site:
                     "DATABASE_URL": self.database_url,
                     "PORT": str(self.ports[port]),
                     "PUBLIC_URL": url,
+                    "SWEEPS": str(sweeps),
                     **environ,
                 },
                 cwd=ROOT,
                 stdout=file,
                 stderr=file,
             )
-        gateway = Gateway(process, url, log)
+        gateway = Gateway(process, url, log, sweeps)
         self.gateways.append(gateway)
         eventually(lambda: gateway.has_died() or gateway.is_ready(), within_s=60)
         return gateway
@@ -188,7 +202,11 @@ class Site:
             return int(further or 0)
 
     def assert_printed_once(self, order_id: str) -> None:
-        """One book, one print job, one letter of each kind; nothing half-written anywhere."""
+        """One book, one print job, one letter of each kind; nothing half-written anywhere.
+
+        The times are there only lest a test hang: whether an order waits for longer than it must
+        is told by sweeps, never by seconds.
+        """
         # A gateway that couldn't note a submission has its claim on it for a minute.
         self.wait_for(order_id, OrderStatus.IN_PRODUCTION, within_s=120)
         eventually(lambda: self.has_left(order_id), within_s=60)

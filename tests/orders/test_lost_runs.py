@@ -24,6 +24,7 @@ def test_an_order_without_a_run_gets_a_new_one(site: Site) -> None:
     assert forget_runs(site) == 1
     with writing(site.engine) as session:
         session.get_one(Order, order_id).updated_at = datetime.now(UTC) - timedelta(minutes=5)
-    site.start()
+    heir = site.start()
     site.assert_printed_once(order_id)
+    assert heir.sweeps("strays")[0] == 1  # the first look finds it
     assert "restarted" in site.history(order_id)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway.orders import OrderStatus
-from tests.orders.site import Gateway, Site
+from tests.orders.site import SWEEPS_UNTIL_MISSED, Gateway, Site
 from tests.orders.vendors import running_mail_server, running_printer
 from tests.sandbox.waiting import eventually
 
@@ -61,9 +61,13 @@ def test_one_of_two_gateways_is_killed_and_the_other_carries_on_its_orders(
     eventually(lambda: any(site.status(order_id) in begun for order_id in orders))
     shared = executors(site, "PENDING")
     gateways[killed].kill()
+    survivor = gateways[1 - killed]
+    before = len(survivor.sweeps("dead gateways"))
     assert len(shared) == 2
     for order_id in orders:
         site.assert_printed_once(order_id)
+        assert "restarted" not in site.history(order_id)
+    assert 1 in survivor.sweeps("dead gateways")[before : before + SWEEPS_UNTIL_MISSED]
 
 
 def test_gateways_whose_clocks_disagree_leave_each_other_alone(site: Site) -> None:
@@ -87,4 +91,7 @@ def test_a_gateway_whose_clock_disagrees_is_still_missed_when_it_dies(site: Site
     ahead = site.start(port=0, CLOCK_S=str(TEN_MINUTES))
     other = site.start(port=1)
     ahead.kill()
-    eventually(lambda: TAKE_OVER in other.log.read_text(), within_s=30)
+    before = len(other.sweeps("dead gateways"))
+    eventually(lambda: TAKE_OVER in other.log.read_text())
+    eventually(lambda: any(other.sweeps("dead gateways")))  # it is written down when it has ended
+    assert 1 in other.sweeps("dead gateways")[before : before + SWEEPS_UNTIL_MISSED]
