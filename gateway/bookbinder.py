@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -30,6 +29,7 @@ from gateway.ports import ObjectStore, PrintError, PrintVendor
 from gateway.print_profiles import PageCountOutOfRange, PrintProfile
 from gateway.run_errors import StepFailed
 from storage.errors import ObjectNotFound, ObjectTooLarge, StoreError
+from storage.scratch import scratch
 
 BINDING: Final = 1
 """Counts changes of how books are put together. A larger number assembles orders again that are
@@ -139,8 +139,8 @@ class Bookbinder:
         Raises:
             StepFailed: they can't be made; or store or printer are away.
         """
-        with _translated(), tempfile.TemporaryDirectory(prefix="foxetales-book-") as folder:
-            return self._bind(contents, Path(folder))
+        with _translated(), scratch("book") as folder:
+            return self._bind(contents, folder)
 
     def _bind(self, contents: Contents, folder: Path) -> dict[str, Any]:
         profile = contents.profile

@@ -9,6 +9,7 @@ from gateway.retention import sweep
 from gateway.rounds import Round
 from gateway.services import Services
 from gateway.stop_jobs import stop_cancelled
+from storage.scratch import sweep_scratch
 
 SWEEP_EVERY_S: Final = 900.0
 STOP_EVERY_S: Final = 5.0
@@ -18,6 +19,7 @@ def upkeep_of(services: Services) -> list[Round]:
     """What is to be done again and again to clean up. Its work is done in threads of anyio's."""
     return [
         Round("retention", SWEEP_EVERY_S, lambda: sum(sweep(services).values())),
+        Round("scratch folders", SWEEP_EVERY_S, sweep_scratch),
         Round(
             "stopped jobs",
             STOP_EVERY_S,

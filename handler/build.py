@@ -1,6 +1,5 @@
 """From settings to a worker: the only place, beside ``__main__``, that knows the adapters."""
 
-import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from handler.workflows.model_list import Models, read_model_list
 from storage.folder import FolderStore
 from storage.open import open_store
 from storage.s3 import S3Store
+from storage.scratch import scratch, sweep_scratch
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,8 @@ def build(settings: Settings, stack: ExitStack) -> Services:
     clock = SystemClock()
     store = open_store(settings.object_store_url, settings.store_environment)
     workflows = load_workflows(settings.workflows_dir)
-    root = settings.comfyui_base_dir or Path(
-        stack.enter_context(tempfile.TemporaryDirectory(prefix="foxetales-comfyui-"))
-    )
+    sweep_scratch()
+    root = settings.comfyui_base_dir or stack.enter_context(scratch("comfyui"))
     files = ComfyFiles(root, settings.node_pack_dir, settings.comfyui_models_dir)
     files.sweep()
     process = ComfyProcess(_comfy_options(settings), files, clock)

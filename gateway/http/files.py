@@ -1,7 +1,7 @@
 """GET /files/{key}: stored objects, by expiring links."""
 
-import tempfile
-from pathlib import Path, PurePosixPath
+from contextlib import ExitStack
+from pathlib import PurePosixPath
 from typing import Literal
 
 import anyio
@@ -14,6 +14,7 @@ from gateway.errors import Problem
 from gateway.http.openapi import Answer, Operation, Parameter
 from gateway.services import Services
 from storage.errors import InvalidKey, ObjectNotFound, ObjectTooLarge
+from storage.scratch import scratch
 
 _LARGEST_PICTURE = 128 * 1024 * 1024
 _LARGEST_BOOK = 2 * 1024 * 1024 * 1024
@@ -48,18 +49,15 @@ async def get_file(request: Request) -> Response:
 
 async def _book(services: Services, key: str) -> Response:
     """A file that may be too large for memory: it goes through one on the disk."""
-    folder = tempfile.TemporaryDirectory(prefix="foxetales-file-")
-    path = Path(folder.name) / "file"
-    try:
+    with ExitStack() as stack:
+        path = stack.enter_context(scratch("file")) / "file"
         await anyio.to_thread.run_sync(services.store.get_file, key, path, _LARGEST_BOOK)
-    except BaseException:
-        folder.cleanup()
-        raise
+        until_sent = stack.pop_all()
     return FileResponse(
         path,
         media_type=content_type(key),
         headers=_HEADERS,
-        background=BackgroundTask(folder.cleanup),
+        background=BackgroundTask(until_sent.close),
     )
 
 

@@ -1,6 +1,7 @@
 """Removing what belongs to a child or a customer: all of it, for good, whatever fails meanwhile."""
 
 import sqlite3
+import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -472,8 +473,15 @@ def test_where_consent_is_required_no_photo_is_kept_without_it(
 
 
 def test_the_gateway_stops_jobs_and_sweeps_by_itself(
-    orders: OrderStage, endpoint: FakeEndpoint, tmp_path: Path, clock: MovableClock
+    orders: OrderStage,
+    endpoint: FakeEndpoint,
+    tmp_path: Path,
+    clock: MovableClock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    left = tmp_path / "temporary" / "foxetales-scratch-book-of-a-gateway-that-died"
+    left.mkdir(parents=True)
     job = orders.stage.order()
     orders.stage.dispatch()
     endpoint.fail_with = EndpointError("away")
@@ -486,8 +494,9 @@ def test_the_gateway_stops_jobs_and_sweeps_by_itself(
         rounds = upkeep_of(orders.services)
         return [await anyio.to_thread.run_sync(item.work) for item in rounds]
 
-    assert anyio.run(a_round_each) == [1, 1]
+    assert anyio.run(a_round_each) == [1, 1, 1]
     assert endpoint.cancelled == ["rp-1"]
+    assert not left.exists()
     assert files(tmp_path) == []
 
 
