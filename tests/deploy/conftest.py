@@ -34,7 +34,7 @@ def runpod() -> Iterator[FakeRunpod]:
 def file(tmp_path: Path) -> Path:
     """The committed endpoint's file with an image and a gateway of ours."""
     path = tmp_path / "endpoint.toml"
-    text = COMMITTED.read_text().replace("registry.example/", "ghcr.io/")
+    text = COMMITTED.read_text().replace("registry.example/", "images.shop.test/")
     path.write_text(text.replace("books.example.com", "books.foxetales.test"))
     return path
 

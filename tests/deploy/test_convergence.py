@@ -26,7 +26,7 @@ def endpoints(draw: st.DrawFn) -> Endpoint:
     most = draw(st.integers(1, 9))
     document: dict[str, Any] = {
         "name": "worker",
-        "image": draw(st.sampled_from(["ghcr.io/a:1", "ghcr.io/a:2"])),
+        "image": draw(st.sampled_from(["images.shop.test/a:1", "images.shop.test/a:2"])),
         "registry": draw(st.sampled_from([None, "foxetales", "other"])),
         "disk_gb": draw(st.integers(5, 50)),
         "timeout_s": draw(st.integers(630, 900)),

@@ -72,10 +72,16 @@ def test_only_the_parts_that_differ_are_sent(
     change(file, ":0.1.0", ":0.2.0")
     change(file, "size_gb = 100", "size_gb = 200")
     ended = deploy("plan")
-    assert "ghcr.io/foxetales/worker:0.1.0 → ghcr.io/foxetales/worker:0.2.0" in ended.stdout
+    assert (
+        "images.shop.test/foxetales/worker:0.1.0 → images.shop.test/foxetales/worker:0.2.0"
+        in ended.stdout
+    )
     assert "100 → 200 GB" in ended.stdout
     assert deploy("apply", "--yes").returncode == 0
-    assert runpod.bodies[-2:] == [{"size": 200}, {"image": "ghcr.io/foxetales/worker:0.2.0"}]
+    assert runpod.bodies[-2:] == [
+        {"size": 200},
+        {"image": "images.shop.test/foxetales/worker:0.2.0"},
+    ]
     assert runpod.writes()[-2:] == [
         ("PATCH", "/v2/network-volumes/vol1"),
         ("PATCH", "/v2/serverless/ep1"),

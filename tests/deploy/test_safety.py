@@ -52,8 +52,8 @@ def test_it_leaves_room_for_the_gateways_own_deadline(file: Path) -> None:
             {"scaling": {"queue_delay_s": None, "request_count": 1}},
             "workers.idle_timeout_s",
         ),
-        ({"image": "ghcr.io/foxetales/worker"}, "image"),
-        ({"image": "ghcr.io/foxetales/worker:latest"}, "image"),
+        ({"image": "images.shop.test/foxetales/worker"}, "image"),
+        ({"image": "images.shop.test/foxetales/worker:latest"}, "image"),
         ({"image": "localhost:5000/worker"}, "image"),
         ({"registry": None}, "registry"),
         ({"public_image": True}, "registry"),
@@ -80,7 +80,7 @@ def test_a_reference_to_a_secret_at_runpod_may_stand_in_the_file(file: Path) -> 
 
 
 def test_a_digest_does_without_a_tag(file: Path) -> None:
-    assert wrong(changed(file, image=f"ghcr.io/foxetales/worker@sha256:{'a' * 64}")) == []
+    assert wrong(changed(file, image=f"images.shop.test/foxetales/worker@sha256:{'a' * 64}")) == []
 
 
 def test_workers_need_the_keys_of_their_store_and_a_callback_needs_its_secret(file: Path) -> None:

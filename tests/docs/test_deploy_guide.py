@@ -124,7 +124,7 @@ def guide(
     docker.chmod(0o755)
     words = {
         "https://books.example.com": f"http://127.0.0.1:{free_port()}",
-        "registry.example/foxetales": "ghcr.io/shop",
+        "registry.example/foxetales": "images.shop.test/shop",
         "/workspace/models": str(tmp_path / "models"),
     }
     known = {
