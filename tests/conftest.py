@@ -1,11 +1,19 @@
 """Fixtures that every folder of tests may use."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 from redis import Redis
 
 from tests.servers import PostgresServer, RedisServer, postgres_server, redis_server
+
+
+def pytest_configure() -> None:
+    # Whoever starts the tests in the background has told them to ignore Ctrl-C, and so every
+    # process that they start, and some of these are ended by it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
