@@ -8,6 +8,7 @@ import pytest
 
 from gateway.orders import Stage
 from tests.orders.site import SWEEPS_UNTIL_MISSED, Site
+from tests.sandbox.waiting import eventually
 
 BOUNDARIES = [f"{stage}:{moment}" for stage in Stage for moment in ("before", "after")]
 INSIDE = ["store:1", "store:2", "store:3", "printer:after", "mail:after"]
@@ -37,6 +38,8 @@ def assert_survived(site: Site, moment: str) -> None:
     dying.process.wait(timeout=60)
     heir = site.start()
     site.assert_printed_once(order_id)
+    # Whoever died with its work done is missed later than that; a sweep is told when it has ended.
+    eventually(lambda: any(heir.sweeps("dead gateways")))
     missed = heir.sweeps("dead gateways")
     assert 1 in missed[:SWEEPS_UNTIL_MISSED]
     assert sum(missed) == 1
