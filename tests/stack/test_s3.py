@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.stack, pytest.mark.comfyui, pytest.mark.timeout(300)]
 
-BUCKET = "foxetales"
+BUCKET = "foxetales-of-the-stack"  # this process has one state of moto, whoever serves it
 
 
 @pytest.fixture
