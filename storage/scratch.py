@@ -5,6 +5,7 @@ Who is killed can't clean up. So each folder is locked for as long as its proces
 ``flock``, which ends with it), and whoever sweeps removes the folders that nobody holds.
 """
 
+import errno
 import fcntl
 import os
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 _PREFIX: Final = "foxetales-scratch-"
+_TRIES: Final = 10
 
 
 @contextmanager
@@ -24,7 +26,7 @@ def scratch(purpose: str) -> Iterator[Path]:
     ``purpose``, a word, stands in its name. Only this process's user may enter it.
 
     Raises:
-        OSError: the disk won't have it.
+        OSError: the disk won't have it, or knows no locks.
     """
     folder, lock = _made(lambda: tempfile.mkdtemp(prefix=f"{_PREFIX}{purpose}-"))
     try:
@@ -44,12 +46,14 @@ def sweep_scratch() -> int:
 
 
 def _made(make: Callable[[], str]) -> tuple[Path, int]:
-    while True:
+    for _ in range(_TRIES):
         folder = Path(make())
         lock = _locked(folder)
         if lock is not None:
             return folder, lock
-        # Somebody swept it in the moment before it was locked.
+        # Mostly somebody swept it in the moment before it was locked.
+        shutil.rmtree(folder, ignore_errors=True)
+    raise OSError(errno.ENOLCK, "folders can't be locked here", tempfile.gettempdir())
 
 
 def _swept(folder: Path) -> bool:

@@ -1,10 +1,12 @@
 """Scratch folders go with the process that needs them, however it ends."""
 
+import fcntl
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -103,3 +105,18 @@ def test_a_folder_that_was_swept_before_it_was_locked_is_made_anew(temporary: Pa
     assert sweep_scratch() == 0
     os.close(lock)
     assert sweep_scratch() == 1
+
+
+def test_where_nothing_can_be_locked_no_folder_is_left(temporary: Path) -> None:
+    with ExitStack() as held:
+
+        def make() -> str:
+            folder = tempfile.mkdtemp(prefix="foxetales-scratch-book-")
+            other = os.open(folder, os.O_RDONLY)
+            held.callback(os.close, other)
+            fcntl.flock(other, fcntl.LOCK_EX)
+            return folder
+
+        with pytest.raises(OSError, match="can't be locked"):
+            module._made(make)
+    assert list(temporary.iterdir()) == []
