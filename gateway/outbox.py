@@ -82,7 +82,8 @@ def replay(engine: Engine, clock: Clock, message_id: str) -> bool:
 
 @dataclass(frozen=True)
 class Outbox:
-    """Sends what is due. Methods block; any number of gateways may send at once.
+    """Sends what is due. Methods block; any number of gateways may send at once, each of them in
+    one thread.
 
     ``letter`` writes the letter of an order: (order id, event, sending) → Mail, or None if there is
     nobody to write to any more.
@@ -116,9 +117,12 @@ class Outbox:
 
     def _may_leave(self, now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
         free = self.process.may_claim(OutboxItem, now)
+        # A process sends one thing after another: where it looks for the next one, an earlier claim
+        # of its own is one that it couldn't settle, since the database was away.
+        own = OutboxItem.claimed_by == self.process.executor_id
         return (
             is_due_again(OutboxItem.due_at, OutboxItem.attempts, now, _PAUSES),
-            or_(free, is_due(OutboxItem.claimed_until, now, CLAIM_LIFE)),
+            or_(free, own, is_due(OutboxItem.claimed_until, now, CLAIM_LIFE)),
         )
 
     def _claim(self, message_id: str) -> bool:

@@ -270,3 +270,22 @@ def test_a_letter_that_a_dead_gateway_was_sending_leaves_with_the_first_sweep_th
         sent_by_sweep.append(len(mailer.sent))
         clock.move(seconds=lost_after.total_seconds() / 4)
     assert sent_by_sweep == [0, 0, 0, 0, 1]
+
+
+def test_a_letter_that_a_living_gateway_could_not_note_leaves_with_its_next_sweep(
+    orders: OrderStage, order_id: str, mailer: FakeMailer, clock: MovableClock
+) -> None:
+    class DatabaseAway(FakeMailer):
+        def send(self, mail: Mail) -> None:
+            raise SystemExit  # as when neither success nor failure can be written down
+
+    outbox = orders.services.orders.outbox
+    now = clock.now()
+    with writing(orders.services.engine) as session:
+        session.add(
+            GatewayProcess(executor_id=outbox.process.executor_id, started_at=now, seen_at=now)
+        )
+    with pytest.raises(SystemExit):
+        replace(outbox, mailer=DatabaseAway()).send_due()
+    outbox.send_due()
+    assert len(mailer.sent) == 1
