@@ -1,10 +1,8 @@
 """``python -m gateway config check`` says every fault at once, shows no secret, starts nothing."""
 
 import io
-import os
-import subprocess
-import sys
 from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,24 +14,13 @@ from contract.signing import new_secret
 from gateway import config_command
 from gateway.setting_check import check
 from gateway.setting_reference import secret_names
+from tests.config_check import config_check
 
-ROOT = Path(__file__).resolve().parents[2]
 STRONG = "kZ8v1qXoT4nB7yLwRc2mEd9sHj5gUf3a"
 OTHER = "Qw3rTy6uIo9pAs2dFg5hJk8lZx1cVb4n"
 
 
-def ran(environ: dict[str, str], *more: str) -> tuple[int, list[str]]:
-    """The status of the command and the lines that it wrote."""
-    done = subprocess.run(
-        [sys.executable, "-m", "gateway", "config", "check", *more],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **environ},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stderr == ""
-    return done.returncode, done.stdout.splitlines()
+ran = partial(config_check, "gateway")
 
 
 @pytest.fixture

@@ -2,11 +2,13 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from starlette.testclient import TestClient
 
 from gateway.app import create_app
+from gateway.retention import EMBEDDING_LIFE
 from gateway.services import Services
 
 PAGES = ["/", "/docs"]
@@ -82,6 +84,8 @@ def test_a_parent_is_asked_for_consent_in_its_present_version(services: Services
     html = home_with(services, consent_version="2030-01", preview_life_days=3.0)
     assert re.search(r'<input id="consent"[^>]+type="checkbox" value="2030-01" required>', html)
     assert "the photo after 3 days" in html
+    assert "measured is removed after a day" in html
+    assert timedelta(days=1) == EMBEDDING_LIFE
 
 
 def test_the_operators_own_words_of_consent_are_text(services: Services) -> None:

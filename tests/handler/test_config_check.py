@@ -1,8 +1,6 @@
 """``python -m handler config check`` says every fault at once, shows no secret, starts nothing."""
 
-import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,22 +10,9 @@ from hypothesis import strategies as st
 from contract.findings import Level
 from contract.signing import new_secret
 from handler.setting_check import SECRETS, check
+from tests.config_check import config_check
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def ran(environ: dict[str, str]) -> tuple[int, list[str]]:
-    """The status of the command and the lines that it wrote."""
-    done = subprocess.run(
-        [sys.executable, "-m", "handler", "config", "check"],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **environ},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stderr == ""
-    return done.returncode, done.stdout.splitlines()
+ran = partial(config_check, "handler")
 
 
 @pytest.fixture
