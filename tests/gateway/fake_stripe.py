@@ -7,7 +7,8 @@ too; with other parameters it is refused. Lists come in pages, the newest first.
 import itertools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from gateway.adapters.stripe_payments import StripePayments
+from gateway.stripe_events import EVENT_TYPES
+from tests.gateway.live_server import served
 
 KEY = "sk_live_fake"
 SECRET = "whsec_stripe"
@@ -129,6 +134,22 @@ class FakeStripe:
         if request.headers.get("authorization") != f"Bearer {KEY}":
             return _error(401, "invalid_request_error", None)
         return None
+
+
+@contextmanager
+def payments_at(stripe: FakeStripe) -> Iterator[StripePayments]:
+    """What talks to this Stripe, over a socket, by Stripe's own library."""
+    with served(stripe.app()) as url:
+        payments = StripePayments(
+            api_key=KEY,
+            api_url=url,
+            success_url="https://shop.test/thanks?session={CHECKOUT_SESSION_ID}",
+            cancel_url="https://shop.test/",
+            countries=("US", "GB"),
+            event_types=EVENT_TYPES,
+        )
+        yield payments
+        payments.close()
 
 
 def checkout_session(

@@ -12,11 +12,10 @@ from gateway.adapters.stripe_payments import StripePayments
 from gateway.order_records import Checkout, InboxItem, Order
 from gateway.records import Preview, reading, writing
 from gateway.services import Services
-from gateway.stripe_events import EVENT_TYPES, Event, message_of
+from gateway.stripe_events import Event, message_of
 from tests.gateway import fake_stripe
-from tests.gateway.fake_stripe import FakeStripe, event
+from tests.gateway.fake_stripe import FakeStripe, event, payments_at
 from tests.gateway.fakes import MovableClock
-from tests.gateway.live_server import served
 from tests.gateway.order_stage import OrderStage
 from tests.gateway.rendering import Job, Stage
 
@@ -30,17 +29,8 @@ def stripe(clock: MovableClock) -> FakeStripe:
 
 @pytest.fixture
 def payments(stripe: FakeStripe) -> Iterator[StripePayments]:
-    with served(stripe.app()) as url:
-        payments = StripePayments(
-            api_key=fake_stripe.KEY,
-            api_url=url,
-            success_url="https://shop.test/thanks?session={CHECKOUT_SESSION_ID}",
-            cancel_url="https://shop.test/",
-            countries=("US", "GB"),
-            event_types=EVENT_TYPES,
-        )
+    with payments_at(stripe) as payments:
         yield payments
-        payments.close()
 
 
 @pytest.fixture

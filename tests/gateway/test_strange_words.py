@@ -15,19 +15,16 @@ from sqlalchemy import func, select
 
 from contract.keys import book_key
 from gateway.adapters.file_drop import FileDrop
-from gateway.adapters.stripe_payments import StripePayments
 from gateway.order_records import Checkout, Order
 from gateway.orders import OrderStatus
 from gateway.records import Preview, reading, writing
 from gateway.services import Services
 from gateway.shops import DEFAULT_SHOP, Shop
-from gateway.stripe_events import EVENT_TYPES
 from storage.folder import FolderStore
 from tests.gateway import fake_stripe
 from tests.gateway.clerk import Clerk
-from tests.gateway.fake_stripe import FakeStripe, event, signature
+from tests.gateway.fake_stripe import FakeStripe, event, payments_at, signature
 from tests.gateway.fakes import FakeCourier, FakeMailer, MovableClock
-from tests.gateway.live_server import served
 from tests.gateway.order_stage import ADDRESS, OrderStage
 from tests.gateway.pdf_book import text_of
 from tests.gateway.rendering import BOOK, Job
@@ -53,18 +50,9 @@ def stripe(clock: MovableClock) -> FakeStripe:
 
 @pytest.fixture
 def services(services: Services, stripe: FakeStripe) -> Iterator[Services]:
-    with served(stripe.app()) as url:
-        payments = StripePayments(
-            api_key=fake_stripe.KEY,
-            api_url=url,
-            success_url="https://shop.test/thanks?session={CHECKOUT_SESSION_ID}",
-            cancel_url="https://shop.test/",
-            countries=("US", "GB"),
-            event_types=EVENT_TYPES,
-        )
+    with payments_at(stripe) as payments:
         till = replace(services.sales.till, payments=payments)
         yield replace(services, sales=replace(services.sales, till=till))
-        payments.close()
 
 
 @pytest.fixture(autouse=True)
